@@ -1,0 +1,95 @@
+"""Words into pictures, on your own machine.
+
+    import sfumato
+    sfumato.generate("a red fox", seed=7).images[0].save("fox.png")
+
+Importing this package loads neither NumPy nor an engine; names are resolved on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendError",
+    "Cancelled",
+    "Event",
+    "Finding",
+    "GeneratedImage",
+    "GenerationPlan",
+    "GenerationRequest",
+    "GenerationResult",
+    "MissingExtraError",
+    "ModelError",
+    "RequestError",
+    "SfumatoError",
+    "StorageError",
+    "__version__",
+    "generate",
+    "generate_and_store",
+    "load",
+    "read_recipe",
+]
+
+_HOMES = {
+    **dict.fromkeys(("generate", "generate_and_store", "load"), "sfumato.generate"),
+    "read_recipe": "sfumato.files",
+    **dict.fromkeys(
+        (
+            "Event",
+            "Finding",
+            "GeneratedImage",
+            "GenerationPlan",
+            "GenerationRequest",
+            "GenerationResult",
+        ),
+        "sfumato.request",
+    ),
+    **dict.fromkeys(
+        (
+            "BackendError",
+            "Cancelled",
+            "MissingExtraError",
+            "ModelError",
+            "RequestError",
+            "SfumatoError",
+            "StorageError",
+        ),
+        "sfumato.errors",
+    ),
+}
+
+if TYPE_CHECKING:
+    from sfumato.errors import (
+        BackendError,
+        Cancelled,
+        MissingExtraError,
+        ModelError,
+        RequestError,
+        SfumatoError,
+        StorageError,
+    )
+    from sfumato.files import read_recipe
+    from sfumato.generate import generate, generate_and_store, load
+    from sfumato.request import (
+        Event,
+        Finding,
+        GeneratedImage,
+        GenerationPlan,
+        GenerationRequest,
+        GenerationResult,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'sfumato' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,20 @@
+"""What a model is (protocols, ``ModelSpec``) and how one is found, verified and loaded."""
+
+from sfumato.models.base import (
+    Conditioning,
+    DiffusionModel,
+    DirectModel,
+    Model,
+    ModelSpec,
+)
+from sfumato.models.catalogue import load, spec_of
+
+__all__ = [
+    "Conditioning",
+    "DiffusionModel",
+    "DirectModel",
+    "Model",
+    "ModelSpec",
+    "load",
+    "spec_of",
+]

@@ -1,0 +1,85 @@
+"""Find, verify and load models.
+
+A backend's entry in ``registry.MODELS`` names a ``load(name, **options)`` function; the module
+that holds it also has ``spec(name) -> ModelSpec``, which must not read weights. Built-in weights
+lie in ``models/weights/<name>/`` with a ``model.json`` that names every file's sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sfumato.errors import ModelError
+from sfumato.models.base import Model, ModelSpec
+from sfumato.registry import MODELS
+
+DEFAULT_MODEL = "chiaro"
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def spec_of(name: str | None = None) -> ModelSpec:
+    """The sheet of a model, without reading its weights.
+
+    Raises: ModelError: no such model.
+    """
+    entry = MODELS.get(name or DEFAULT_MODEL)
+    module = importlib.import_module(entry.target.partition(":")[0])
+    sheet: ModelSpec = module.spec(entry.name)
+    return sheet
+
+
+@lru_cache(maxsize=2)
+def load(name: str | None = None, *, threads: int | None = None) -> Model:
+    """A model, ready to draw and kept warm for the next call.
+
+    Raises:
+        ModelError: no such model, or its files are missing or damaged.
+    """
+    entry = MODELS.get(name or DEFAULT_MODEL)
+    model: Model = entry.resolve()(entry.name, threads=threads)
+    return model
+
+
+def read_sheet(folder: Path) -> dict[str, Any]:
+    """The ``model.json`` of a weights folder.
+
+    Raises: ModelError: it is missing or not readable.
+    """
+    path = folder / "model.json"
+    try:
+        sheet = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"The model folder {folder.name!r} has no readable model.json ({error}).",
+            hint="Reinstall sfumato: pip install --force-reinstall sfumato",
+        ) from None
+    if not isinstance(sheet, dict):
+        raise ModelError(f"{path.name} of {folder.name!r} is not a JSON object.")
+    return sheet
+
+
+def verified_bytes(folder: Path, name: str, sha256: str) -> bytes:
+    """The bytes of one weight file, checked against the digest its sheet names.
+
+    Raises: ModelError: missing, truncated or changed; both digests are named.
+    """
+    path = folder / name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"The weight file {path} cannot be read ({error.strerror}).",
+            hint="Reinstall sfumato: pip install --force-reinstall sfumato",
+        ) from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ModelError(
+            f"The weight file {path} is damaged: sha256 {found}, expected {sha256}.",
+            hint="Reinstall sfumato: pip install --force-reinstall sfumato",
+        )
+    return content

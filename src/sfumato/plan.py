@@ -1,0 +1,136 @@
+"""Turn a request into a plan: every default resolved, every seed fixed, nothing left to chance."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from sfumato.colours import parse_background
+from sfumato.errors import RequestError
+from sfumato.models import ModelSpec
+from sfumato.prompt import parse_prompt
+from sfumato.registry import SAMPLERS, SCHEDULERS
+from sfumato.request import (
+    MAX_IMAGES,
+    MAX_SEED,
+    Emblem,
+    GenerationPlan,
+    GenerationRequest,
+)
+
+DEFAULT_SIDE = 1024
+
+
+def make_plan(
+    request: GenerationRequest, spec: ModelSpec, fingerprint: Mapping[str, str] | None = None
+) -> GenerationPlan:
+    """The plan that draws ``request`` with the model that ``spec`` describes.
+
+    Words of the prompt that name a style, a colour, a ground or an emblem become fields of the
+    plan; an option given beside the prompt wins over a word inside it. ``notes`` says in
+    sentences what was decided.
+
+    Raises: RequestError: an option this model cannot honour, or an unknown name.
+    """
+    parsed = parse_prompt(request.prompt, spec)
+    notes = list(parsed.notes)
+    seeds = _resolve_seeds(request)
+    _refuse_what_the_model_lacks(request, spec)
+    width = request.width or DEFAULT_SIDE
+    height = request.height or DEFAULT_SIDE
+    if width != height:
+        side = min(width, height)
+        notes.append(
+            f"The model draws squares: a {side}×{side} drawing is centred on the {width}×{height} "
+            "canvas."
+        )
+    asked_style = _known_style(request.style, spec) if request.style else parsed.style
+    styles = tuple(
+        asked_style or spec.default_styles[seed % len(spec.default_styles)] for seed in seeds
+    )
+    background = (
+        parse_background(request.background) if request.background is not None else None
+    ) or parsed.background
+    if background == "opaque":
+        background = parsed.background if parsed.background != "transparent" else "#ffffff"
+    emblem = parsed.emblem
+    if emblem is not None and not isinstance(emblem, Emblem):  # pragma: no cover - typing guard
+        raise TypeError("parse_prompt must give an Emblem")
+    return GenerationPlan(
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        subject=parsed.subject,
+        model=spec.name,
+        model_sha256=spec.sha256,
+        seeds=seeds,
+        styles=styles,
+        width=width,
+        height=height,
+        num_inference_steps=request.num_inference_steps or spec.num_inference_steps,
+        guidance_scale=(
+            spec.guidance_scale if request.guidance_scale is None else float(request.guidance_scale)
+        ),
+        sampler=SAMPLERS.get(request.sampler or spec.sampler).name,
+        scheduler=SCHEDULERS.get(request.scheduler or spec.scheduler).name,
+        background=background,
+        tint=parsed.tint,
+        tint_name=parsed.tint_name,
+        emblem=emblem,
+        finish=spec.finish,
+        device=_resolve_device(request.device),
+        notes=tuple(notes),
+        fingerprint=dict(fingerprint or {}),
+    )
+
+
+def _resolve_seeds(request: GenerationRequest) -> tuple[int, ...]:
+    """Seed, seed + 1, ... ; a random first seed where none was given."""
+    if request.seed is None:
+        # small enough to type again, large enough not to repeat
+        first = secrets.randbelow(10**6)
+    else:
+        first = request.seed
+    if first + request.num_images - 1 > MAX_SEED:
+        raise RequestError(
+            f"Seed {first} leaves no room for {request.num_images} pictures.",
+            hint=f"Seeds go up to {MAX_SEED}; pictures use seed, seed + 1, ... (at most "
+            f"{MAX_IMAGES}).",
+        )
+    return tuple(range(first, first + request.num_images))
+
+
+def _refuse_what_the_model_lacks(request: GenerationRequest, spec: ModelSpec) -> None:
+    if request.negative_prompt and "negative_prompt" not in spec.capabilities:
+        raise RequestError(
+            f"The model {spec.name!r} takes no negative prompt.",
+            hint="Leave --negative out or choose another model.",
+        )
+    if (
+        request.guidance_scale is not None
+        and request.guidance_scale != 1.0
+        and "guidance" not in spec.capabilities
+    ):
+        raise RequestError(
+            f"The model {spec.name!r} has no guidance scale.", hint="Leave --guidance out."
+        )
+
+
+def _known_style(style: str, spec: ModelSpec) -> str:
+    wanted = style.strip().lower()
+    if wanted in spec.styles:
+        return wanted
+    if wanted in spec.style_words:
+        return spec.style_words[wanted]
+    raise RequestError(
+        f"The model {spec.name!r} has no style {style!r}.",
+        hint=f"Choose one of: {', '.join(spec.styles)}.",
+    )
+
+
+def _resolve_device(device: str) -> str:
+    if device not in ("auto", "cpu"):
+        raise RequestError(
+            f"The device {device!r} is not available to this model.",
+            hint="Use --device cpu (or auto).",
+        )
+    return "cpu"

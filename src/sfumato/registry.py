@@ -1,0 +1,159 @@
+"""One registry class for everything pluggable.
+
+A registry maps a name to a *string* such as ``"sfumato.backends.onnx:load"`` and imports it only
+when it is used, so that listing what exists costs nothing. Other packages add entries through the
+entry-point group named after the registry (``sfumato.models``, ``sfumato.samplers``, ...); no
+file in sfumato changes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+from sfumato.errors import ModelError, RequestError, SfumatoError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One pluggable thing: its name, where its code is, one line about it, capability flags."""
+
+    name: str
+    target: str
+    summary: str = ""
+    capabilities: frozenset[str] = frozenset()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def resolve(self) -> Any:
+        """Import the target and return the object.
+
+        Raises: ModelError: the module or the attribute does not exist.
+        """
+        module_name, _, attribute = self.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ModelError(
+                f"'{self.name}' points at {self.target}, which cannot be imported: {error}.",
+                hint="Reinstall sfumato or the plug-in that registered it.",
+            ) from error
+
+
+class Registry:
+    """Names to lazily imported objects, third-party entry points included."""
+
+    def __init__(self, kind: str, group: str, *, error: type[SfumatoError] = RequestError) -> None:
+        self.kind = kind
+        self.group = group
+        self._error = error
+        self._entries: dict[str, Entry] = {}
+        self._scanned = False
+
+    def add(self, entry: Entry) -> None:
+        """Register an entry. A second entry of the same name is a programming error."""
+        if entry.name in self._entries:
+            raise ValueError(f"{self.kind} '{entry.name}' is registered twice")
+        self._entries[entry.name] = entry
+
+    def names(self) -> list[str]:
+        """Every name, built-in ones first, in the order they were registered."""
+        self._scan()
+        return list(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        self._scan()
+        return iter(list(self._entries.values()))
+
+    def __contains__(self, name: object) -> bool:
+        self._scan()
+        return name in self._entries
+
+    def get(self, name: str) -> Entry:
+        """The entry called ``name``.
+
+        Raises: the registry's error class, naming the closest known entries.
+        """
+        self._scan()
+        try:
+            return self._entries[name]
+        except KeyError:
+            known = ", ".join(sorted(self._entries))
+            raise self._error(
+                f"There is no {self.kind} called {name!r}.", hint=f"Choose one of: {known}."
+            ) from None
+
+    def resolve(self, name: str) -> Any:
+        """The object behind ``name``, imported now."""
+        return self.get(name).resolve()
+
+    def _scan(self) -> None:
+        if self._scanned:
+            return
+        self._scanned = True
+        for point in metadata.entry_points(group=self.group):
+            if point.name not in self._entries:
+                self._entries[point.name] = Entry(
+                    name=point.name, target=point.value, summary=f"from {point.dist}"
+                )
+
+
+MODELS = Registry("model", "sfumato.models", error=ModelError)
+SAMPLERS = Registry("sampler", "sfumato.samplers")
+SCHEDULERS = Registry("scheduler", "sfumato.schedulers")
+WRITERS = Registry("file format", "sfumato.writers")
+CHECKS = Registry("check", "sfumato.checks")
+
+for _entry in (
+    Entry(name="chiaro", target="sfumato.backends.onnx:load", summary="the built-in model"),
+    Entry(name="fake", target="sfumato.backends.fake:load", summary="draws test cards, instantly"),
+):
+    MODELS.add(_entry)
+
+for _name, _summary in (
+    ("euler", "first order, the reference (Liu et al. 2022)"),
+    ("heun", "second order, two network calls a step (Karras et al. 2022, algorithm 1)"),
+    ("dpmpp_2m", "second order multistep, one call a step (Lu et al. 2022)"),
+    ("euler_ancestral", "euler with fresh noise each step (Song et al. 2021, DDIM eta = 1)"),
+):
+    SAMPLERS.add(Entry(name=_name, target=f"sfumato.diffusion.samplers:{_name}", summary=_summary))
+
+for _name, _summary in (
+    ("uniform", "equal steps of sigma"),
+    ("shifted", "more steps at high noise (Esser et al. 2024, equation 23)"),
+    ("cosine", "more steps at both ends (Nichol & Dhariwal 2021)"),
+):
+    SCHEDULERS.add(
+        Entry(name=_name, target=f"sfumato.diffusion.schedulers:{_name}", summary=_summary)
+    )
+
+for _name, _ext, _summary, _caps in (
+    ("png", "png", "lossless, transparency", {"alpha"}),
+    ("webp", "webp", "lossless, transparency, smaller", {"alpha"}),
+    ("jpeg", "jpg", "photographs, no transparency", set()),
+    ("svg", "svg", "paths, any size, transparency", {"alpha", "vector"}),
+    ("pdf", "pdf", "one page, for print", set()),
+    ("ico", "ico", "16 to 256 px in one file, for programs and web sites", {"alpha"}),
+):
+    WRITERS.add(
+        Entry(
+            name=_name,
+            target=f"sfumato.files.writers:write_{_name}",
+            summary=_summary,
+            capabilities=frozenset(_caps),
+            details={"extension": _ext},
+        )
+    )
+
+for _name, _summary in (
+    ("blank", "nothing, or one flat colour, was drawn"),
+    ("clipped", "the drawing touches the edge of the canvas"),
+    ("off_centre", "the drawing sits away from the middle"),
+    ("speckles", "stray islands of a few pixels"),
+    ("ragged_alpha", "half-transparent haze where the picture should be clear or solid"),
+    ("wrong_colour", "the asked colour is not the main one"),
+    ("unknown_subject", "the model was never shown this subject"),
+):
+    CHECKS.add(Entry(name=_name, target=f"sfumato.checks.drawing:{_name}", summary=_summary))

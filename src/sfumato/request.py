@@ -1,0 +1,284 @@
+"""The three objects of a drawing, never merged.
+
+``GenerationRequest`` is what was asked, ``GenerationPlan`` is everything resolved (it is written
+into the file and can be replayed), ``GenerationResult`` is what came out. All are frozen: change
+one with ``dataclasses.replace``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from sfumato.errors import RequestError
+from sfumato.registry import Entry
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_PROMPT_CHARACTERS = 10_000
+MIN_SIDE, MAX_SIDE = 16, 4096
+MAX_SEED = 2**32 - 1
+MAX_IMAGES = 64
+MAX_STEPS = 150
+MAX_GUIDANCE = 30.0
+PLAN_SCHEMA = 1
+
+
+def _require_int(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RequestError(f"{name} must be a whole number, not {value!r}.")
+    if not low <= value <= high:
+        raise RequestError(f"{name} is {value}.", hint=f"Give a number from {low} to {high}.")
+
+
+def check_text(name: str, text: object) -> str:
+    """Return ``text`` when it is a string sfumato can work with.
+
+    Raises: RequestError: too long, contains NUL, or holds half of a surrogate pair.
+    """
+    if not isinstance(text, str):
+        raise RequestError(f"{name} must be text, not {type(text).__name__}.")
+    if len(text) > MAX_PROMPT_CHARACTERS:
+        raise RequestError(
+            f"{name} has {len(text):,} characters.",
+            hint=f"Shorten it to {MAX_PROMPT_CHARACTERS:,} or fewer.",
+        )
+    if "\x00" in text:
+        raise RequestError(f"{name} contains a NUL character.", hint="Remove it.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RequestError(
+            f"{name} is not valid Unicode at character {error.start + 1}.",
+            hint="Check the encoding of the file or terminal it came from (UTF-8 is expected).",
+        ) from None
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRequest:
+    """What was asked. Every field is optional but the prompt; ``None`` means "you choose".
+
+    Raises: RequestError: a value is out of range (the message says the range).
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    model: str | None = None
+    num_images: int = 1
+    seed: int | None = None  # picture i uses seed + i
+    width: int | None = None  # pixels
+    height: int | None = None  # pixels
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None  # uncond + s * (cond - uncond): 1.0 is off
+    style: str | None = None
+    background: str | None = None  # "transparent", "opaque", "#rrggbb" or a colour's name
+    sampler: str | None = None
+    scheduler: str | None = None
+    device: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if not check_text("The prompt", self.prompt).strip():
+            raise RequestError(
+                "The prompt is empty.", hint='Say what to draw, for example: sfumato "a red fox".'
+            )
+        check_text("The negative prompt", self.negative_prompt)
+        _require_int("The number of pictures", self.num_images, 1, MAX_IMAGES)
+        if self.seed is not None:
+            _require_int("The seed", self.seed, 0, MAX_SEED)
+        for name, side in (("The width", self.width), ("The height", self.height)):
+            if side is not None:
+                _require_int(name, side, MIN_SIDE, MAX_SIDE)
+        if self.num_inference_steps is not None:
+            _require_int("The number of steps", self.num_inference_steps, 1, MAX_STEPS)
+        if self.threads is not None:
+            _require_int("The number of threads", self.threads, 1, 256)
+        scale = self.guidance_scale
+        if scale is not None and not (
+            isinstance(scale, (int, float))
+            and math.isfinite(scale)
+            and 0.0 <= scale <= MAX_GUIDANCE
+        ):
+            raise RequestError(
+                f"The guidance scale is {scale}.",
+                hint=f"Give a number from 0 to {MAX_GUIDANCE:g}; 1 is off.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emblem:
+    """A solid shape behind the drawing, as on a badge or an app icon."""
+
+    shape: str  # "circle", "rounded", "shield", "hexagon", "ring", "sunburst", ...
+    colour: str  # "#rrggbb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationPlan:
+    """Everything resolved: written into the picture's file and enough to draw it again.
+
+    Lengths of ``seeds`` and ``styles`` are equal: one entry a picture.
+    """
+
+    prompt: str
+    negative_prompt: str
+    subject: str  # the words the text encoder reads
+    model: str
+    model_sha256: str
+    seeds: tuple[int, ...]
+    styles: tuple[str, ...]  # the style each picture is drawn in
+    width: int  # pixels
+    height: int  # pixels
+    num_inference_steps: int
+    guidance_scale: float
+    sampler: str
+    scheduler: str
+    background: str  # "transparent" or "#rrggbb"
+    tint: str | None = None  # "#rrggbb": the main colour is moved here after drawing
+    tint_name: str | None = None  # the word the tint came from
+    emblem: Emblem | None = None
+    finish: str = "vector"  # "vector": clean, trace, render at size; "raster": resample
+    device: str = "cpu"
+    notes: tuple[str, ...] = ()  # sentences for people: what was decided and why
+    fingerprint: Mapping[str, str] = field(default_factory=dict)  # engine versions
+    schema: int = PLAN_SCHEMA
+
+    @property
+    def num_images(self) -> int:
+        """How many pictures this plan draws."""
+        return len(self.seeds)
+
+    def for_image(self, index: int) -> GenerationPlan:
+        """The plan of one picture alone: same pixels as inside the batch."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["seeds"] = (self.seeds[index],)
+        values["styles"] = (self.styles[index],)
+        return GenerationPlan(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, keys sorted by the order of the fields."""
+        values = asdict(self)
+        values["fingerprint"] = dict(self.fingerprint)
+        return values
+
+    def to_json(self) -> str:
+        """Compact JSON, the text stored in files."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> GenerationPlan:
+        """Read a plan back. Unknown keys are refused, so nothing is silently dropped.
+
+        Raises: RequestError: not JSON, not a plan, or written by a newer sfumato.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise RequestError(f"The recipe is not readable JSON: {error}.") from None
+        if not isinstance(values, dict):
+            raise RequestError("The recipe is not a JSON object.")
+        if values.get("schema", 0) != PLAN_SCHEMA:
+            raise RequestError(
+                f"The recipe has schema {values.get('schema')!r}; this sfumato reads {PLAN_SCHEMA}.",
+                hint="Install the version of sfumato that drew it.",
+            )
+        try:
+            for key in ("seeds", "styles", "notes"):
+                values[key] = tuple(values.get(key, ()))
+            if values.get("emblem") is not None:
+                values["emblem"] = Emblem(**values["emblem"])
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise RequestError(f"The recipe is damaged: {error}.") from None
+
+
+Severity = Literal["note", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing a check says about a picture."""
+
+    check: str  # the check's registry name
+    severity: Severity
+    message: str  # one sentence for people
+    box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Progress, as given to ``on_event``."""
+
+    kind: Literal["loaded", "encoded", "step", "decoded", "finished"]
+    image: int = 0  # index of the picture in the plan
+    step: int = 0  # 1-based
+    total: int = 0  # steps in all
+
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedImage:
+    """One finished picture: pixels, the plan that draws it alone, and what the checks said."""
+
+    pixels: NDArray[np.uint8]  # (height, width, 4) sRGB, straight alpha
+    plan: GenerationPlan  # for this picture alone
+    index: int
+    findings: tuple[Finding, ...] = ()
+    svg: str | None = None  # the paths the pixels were rendered from, when vectorised
+    seconds: float = 0.0
+
+    @property
+    def seed(self) -> int:
+        """The seed that draws this picture."""
+        return self.plan.seeds[0]
+
+    @property
+    def pixel_sha256(self) -> str:
+        """Identity of the pixels alone, whatever file they are stored in."""
+        return hash_pixels(self.pixels)
+
+    def save(self, path: str | PathLike[str], **options: Any) -> Path:
+        """Write the picture with its recipe; see ``sfumato.files.save_image`` for options."""
+        saved: Path = _SAVE.resolve()(self, path, **options)
+        return saved
+
+    def _repr_png_(self) -> bytes:
+        """How notebooks show the picture."""
+        encoded: bytes = _ENCODE.resolve()(self, "png")
+        return encoded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationResult:
+    """The pictures, the plan they share, and seconds by stage."""
+
+    images: tuple[GeneratedImage, ...]
+    plan: GenerationPlan
+    timings: Mapping[str, float]
+
+    def _repr_png_(self) -> bytes | None:
+        return self.images[0]._repr_png_() if self.images else None
+
+
+def hash_pixels(pixels: NDArray[np.uint8]) -> str:
+    """sha256 over shape and bytes of (H, W, C) uint8 pixels."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(pixels.tobytes())
+    return digest.hexdigest()
+
+
+# Strings, not imports: this room lies below ``files``.
+_SAVE = Entry(name="save", target="sfumato.files:save_image")
+_ENCODE = Entry(name="encode", target="sfumato.files:encode_image")

@@ -1,0 +1,1 @@
+"""Training: one file per model, one loop, data builders, export. Needs ``sfumato[train]``."""
