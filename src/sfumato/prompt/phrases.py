@@ -1,0 +1,89 @@
+"""Questions about a run of words: is there a subject in it, where does it begin and end?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sfumato.prompt import vocabulary as vocab
+from sfumato.prompt.words import BREAK, colour_at
+
+# Words that are never a subject beside one that could be.
+EMPTY = (
+    vocab.ARTICLES
+    | vocab.FILLERS
+    | vocab.FILLER_PHRASES
+    | vocab.FRAMES
+    | vocab.FRAME_LINKS
+    | vocab.CUTS
+    | vocab.JOINS
+    | vocab.ASKING
+    | vocab.GROUND_NOUNS
+    | {BREAK, "style", "styled", "look", "shaped", "colour", "color"}
+)
+
+
+def has_content(words: Sequence[str]) -> bool:
+    """Whether any of the words could be a subject."""
+    return any(word not in EMPTY for word in words)
+
+
+def keep_content(shorter: list[str], longer: list[str]) -> list[str]:
+    """``shorter``, unless nothing that could be a subject is left in it."""
+    return shorter if has_content(shorter) or (not has_content(longer) and shorter) else longer
+
+
+def split_phrases(words: Sequence[str]) -> list[list[str]]:
+    segments: list[list[str]] = [[]]
+    for word in words:
+        if word == BREAK:
+            segments.append([])
+        else:
+            segments[-1].append(word)
+    return segments
+
+
+def ends(words: Sequence[str], at: int) -> bool:
+    """Whether a phrase ends at ``at``: nothing follows, or a mark or a relation does."""
+    return at >= len(words) or words[at] == BREAK or words[at] in vocab.CUTS | vocab.JOINS
+
+
+def begins_scene(words: Sequence[str], at: int) -> bool:
+    """Whether the noun phrase ends before ``at``: a relation, or something the subject does."""
+    word = words[at]
+    if word in vocab.CUTS:
+        return True
+    is_verb = word.endswith("ing") and len(word) > 5 and word not in vocab.NOUNS_IN_ING
+    return is_verb and words[at - 1] not in vocab.DOERS
+
+
+def is_colours(words: Sequence[str]) -> bool:
+    """Whether the words name a colour and nothing else."""
+    at = 0
+    while at < len(words):
+        length = colour_at(words, at)[0]
+        if not length and words[at] not in vocab.JOINS | vocab.GROUND_FILLERS:
+            return False
+        at += length or 1
+    return bool(words) and bool(colour_at(words, 0)[0])
+
+
+def strip_front(words: Sequence[str]) -> list[str]:
+    """Drop articles, requests, praise and framing before the noun phrase."""
+    at = 0
+    while at < len(words) - 1:
+        word, following = words[at], words[at + 1]
+        if word in vocab.FRAMES_WITH_OF and following in vocab.FRAME_LINKS and at + 2 < len(words):
+            at += 2
+        elif (
+            word in vocab.ARTICLES
+            or word in vocab.ASKING
+            or word in vocab.FILLERS
+            or word in vocab.FRAME_LINKS
+            or word in vocab.CUTS
+            or word in vocab.JOINS
+            or (word in vocab.LEADING_FRAMES and following not in vocab.FRAMES)
+        ):
+            at += 1
+        else:
+            break
+    return list(words[at:])

@@ -1,0 +1,308 @@
+"""Reads a whole scene from a prompt, for models that draw one subject and nothing else.
+
+Rules, no network: the same words always give the same plan. Each step takes the words it
+understands out of the prompt and leaves the rest; what remains is the subject. No step may take
+the last word that could be one, so ``icon`` and ``orange`` stay what they are.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sfumato.colours import parse_colour
+from sfumato.models import ModelSpec
+from sfumato.prompt import vocabulary as vocab
+from sfumato.prompt.phrases import (
+    begins_scene,
+    ends,
+    has_content,
+    is_colours,
+    keep_content,
+    split_phrases,
+    strip_front,
+)
+from sfumato.prompt.surroundings import SHAPES, emblem_at, ground_at, ground_for
+from sfumato.prompt.words import (
+    BREAK,
+    PhraseBook,
+    colour_at,
+    is_mostly_foreign,
+    match_longest,
+    singular,
+    split_words,
+    translate_emoji,
+)
+from sfumato.request import Emblem
+
+MAX_SUBJECT_WORDS = 8
+MAX_QUOTED = 60  # characters of a left-out part that a note repeats
+
+_NAMES = vocab.COLOURED_NAMES | vocab.TINTED_NAMES | vocab.WHOLE_NAMES
+_PHRASES = PhraseBook(
+    {name for name in _NAMES if " " in name}
+    | vocab.RELATION_PHRASES
+    | vocab.COUNT_PHRASES
+    | vocab.ROUNDED_PHRASES
+    | {badge for badge in vocab.BADGES if " " in badge}
+)
+_FILLER_PHRASES = PhraseBook(vocab.FILLER_PHRASES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedPrompt:
+    """What a prompt says, part by part."""
+
+    subject: str  # the noun phrase left for the text encoder
+    style: str | None = None  # one of the model's styles
+    background: str = "transparent"  # or "#rrggbb"
+    tint: str | None = None  # "#rrggbb"
+    tint_name: str | None = None  # the words the tint came from
+    emblem: Emblem | None = None
+    notes: tuple[str, ...] = ()  # sentences for people
+
+
+def parse_prompt(prompt: str, spec: ModelSpec) -> ParsedPrompt:
+    """Read subject, style, colour, ground and emblem from ``prompt``.
+
+    Only for models with the capability ``scene_planner``; others read the prompt themselves and
+    get it unchanged. Any text is accepted; time is linear in its length.
+    """
+    if "scene_planner" not in spec.capabilities:
+        return ParsedPrompt(subject=prompt)
+    text = translate_emoji(unicodedata.normalize("NFKC", prompt))
+    if is_mostly_foreign(text):
+        note = (
+            f"{spec.name} reads English; it draws what it can from other languages. An English "
+            "word for the subject works best."
+        )
+        return ParsedPrompt(subject=" ".join(prompt.split()) or prompt, notes=(note,))
+    words = split_words(text)
+    if not any(word != BREAK for word in words):
+        return ParsedPrompt(subject=" ".join(prompt.split()) or prompt)
+    return _Reading(words, spec).parse()
+
+
+class _Reading:
+    """One prompt being read: the words not yet understood, and what was understood so far."""
+
+    def __init__(self, words: Sequence[str], spec: ModelSpec) -> None:
+        fillers_joined = _FILLER_PHRASES.join(_PHRASES.join(words))
+        # a joined filler must not split a name, so names are joined first and fillers among them
+        self.words = keep_content(
+            [word for word in fillers_joined if word not in vocab.FILLER_PHRASES], list(words)
+        )
+        self.spec = spec
+        self.style: str | None = None
+        self.background = "transparent"
+        self.tint: str | None = None
+        self.tint_name: str | None = None
+        self.shape: str | None = None
+        self.shape_colour: str | None = None
+        self.left_out: list[str] = []
+        self.several = False
+        self.notes: list[str] = []
+
+    def parse(self) -> ParsedPrompt:
+        """Every step, in the order in which they depend on one another."""
+        self._take_style()
+        self._take_emblem()
+        self._take_grounds()
+        phrase = self._choose_phrase()
+        phrase = self._take_tint(phrase)
+        phrase = self._take_count(phrase)
+        subject = " ".join(self._shorten(phrase))
+        return ParsedPrompt(
+            subject=subject,
+            style=self.style,
+            background=self.background,
+            tint=self.tint,
+            tint_name=self.tint_name,
+            emblem=self._make_emblem(subject),
+            notes=(*self._say_what_is_left_out(subject), *self.notes),
+        )
+
+    # ------------------------------------------------------------ style
+
+    def _take_style(self) -> None:
+        """``flat``, ``in cartoon style``, ``line art``: the first one wins."""
+        table = {**self.spec.style_words, **{style: style for style in self.spec.styles}}
+        kept: list[str] = []
+        at = 0
+        while at < len(self.words):
+            count, style = match_longest(self.words, at, table)
+            if not count:
+                kept.append(self.words[at])
+                at += 1
+                continue
+            self.style = self.style or style
+            at += count
+            while kept and kept[-1] in {"in", "with", *vocab.ARTICLES}:
+                kept.pop()  # "in a flat style" goes as a whole
+            while at < len(self.words) and self.words[at] in {"style", "styled", "look"}:
+                at += 1
+        self.words = keep_content(kept, self.words)
+
+    # ------------------------------------------------------------ emblem
+
+    def _take_emblem(self) -> None:
+        """``on a blue circle``, ``shield emblem of a lion``, ``rocket app icon``."""
+        kept: list[str] = []
+        at = 0
+        found: tuple[str, str | None] | None = None
+        has_before = False
+        while at < len(self.words):
+            has_before = has_before or (bool(kept) and has_content(kept[-1:]))
+            count, shape, colour = emblem_at(self.words, at, has_before=has_before)
+            if count and found is None:
+                found = (shape, colour)
+                at += count
+            else:
+                kept.append(self.words[at])
+                at += 1
+        rest = strip_front(kept)
+        if found is not None and has_content(rest) and not is_colours(rest):
+            self.words = kept
+            self.shape, self.shape_colour = found
+
+    def _make_emblem(self, subject: str) -> Emblem | None:
+        if self.shape is None:
+            return None
+        return Emblem(shape=self.shape, colour=self.shape_colour or ground_for(subject, self.tint))
+
+    # ------------------------------------------------------------ ground and "in blue"
+
+    def _take_grounds(self) -> None:
+        """``on a navy background``, ``on white``, ``no background``; also ``fox in blue``."""
+        kept: list[str] = []
+        at = 0
+        background: str | None = None
+        while at < len(self.words):
+            count, ground = ground_at(self.words, at)
+            if count:
+                background = background or ground
+                at += count
+                continue
+            length, colour = colour_at(self.words, at + 1) if self.words[at] == "in" else (0, "")
+            if length and ends(self.words, at + 1 + length) and has_content(kept):
+                self._set_tint(colour, self.words[at + 1 : at + 1 + length])
+                at += 1 + length
+                continue
+            kept.append(self.words[at])
+            at += 1
+        self.words = keep_content(kept, self.words)
+        self.background = background or "transparent"
+
+    # ------------------------------------------------------------ the noun phrase
+
+    def _choose_phrase(self) -> list[str]:
+        """The first phrase that can be a subject, cut where a scene begins."""
+        segments = [strip_front(segment) for segment in split_phrases(self.words)]
+        segments = [segment for segment in segments if segment]
+        main = next(
+            (s for s in segments if has_content(s) and not is_colours(s)),
+            next((s for s in segments if is_colours(s)), segments[0]),
+        )
+        for segment in segments:
+            if segment is main:
+                continue
+            length, colour = colour_at(segment, 0)
+            shape = SHAPES.get(" ".join(segment[length:]))
+            if shape is not None:
+                self.shape, self.shape_colour = shape, colour or self.shape_colour
+            elif is_colours(segment):
+                self._set_tint(colour, segment[:length])
+            elif has_content(segment):
+                self.left_out.append(" ".join(segment))
+        cut = next((at for at in range(1, len(main)) if begins_scene(main, at)), len(main))
+        if has_content(main[cut:]):
+            self.left_out.insert(0, " ".join(main[cut:]))
+        return main[:cut]
+
+    def _take_tint(self, phrase: list[str]) -> list[str]:
+        """Take out colours that describe the subject, and end the phrase at a second subject."""
+        kept: list[str] = []
+        at = 0
+        colours: list[tuple[str, list[str]]] = []
+        while at < len(phrase):
+            word = phrase[at]
+            length, colour = colour_at(phrase, at)
+            if length and not self._is_thing(phrase, at, length, after=bool(kept)):
+                colours.append((colour, phrase[at : at + length]))
+                at += length
+            elif word in vocab.JOINS and (kept or colours):
+                if not kept and at + 1 < len(phrase) and colour_at(phrase, at + 1)[0]:
+                    at += 1  # "red and blue parrot"
+                    continue
+                if kept and has_content(phrase[at:]):
+                    self.several = True
+                    self.left_out.insert(0, " ".join(strip_front(phrase[at + 1 :])))
+                    break
+                at += 1
+            else:
+                kept.append(word)
+                at += 1
+        if not has_content(kept):
+            return phrase
+        if len(colours) == 1 and kept[0] in vocab.PLAIN_SHAPES and len(kept) == 1:
+            kept = [*colours[0][1], *kept]
+        for colour, names in colours:
+            self._set_tint(colour, names)
+        if len(colours) > 1:
+            self.notes.append(f"{self.spec.name} tints with one colour: {self.tint_name}.")
+        for word in kept:
+            if word in vocab.TINTED_NAMES:
+                name = word.rpartition(" ")[0]
+                self._set_tint(parse_colour(name), name.split())
+        return kept
+
+    @staticmethod
+    def _is_thing(phrase: Sequence[str], at: int, length: int, *, after: bool) -> bool:
+        """Whether a colour's name is meant as the thing: ``chocolate cake``, ``blood orange``."""
+        if length > 1:
+            return False
+        is_last = at + 1 == len(phrase) or phrase[at + 1] in vocab.FRAMES
+        if is_last:
+            return phrase[at] in vocab.THINGS_WHEN_LAST or not after
+        return phrase[at] in vocab.THINGS_BEFORE_COLOURS or phrase[at + 1] == "of"
+
+    def _set_tint(self, colour: str, names: Sequence[str]) -> None:
+        if self.tint is None:
+            self.tint, self.tint_name = colour, " ".join(names)
+
+    # ------------------------------------------------------------ how many, how long
+
+    def _take_count(self, phrase: list[str]) -> list[str]:
+        """``three stars`` becomes ``star``: the model draws one."""
+        phrase = strip_front(phrase)
+        if len(phrase) < 2 or not (phrase[0] in vocab.COUNTS or phrase[0].isdigit()):
+            return phrase
+        rest = strip_front(phrase[1:])
+        head = rest.index("of") - 1 if "of" in rest[1:] else len(rest) - 1
+        while head > 0 and rest[head] in vocab.FRAMES:
+            head -= 1
+        one = singular(rest[head])
+        if one == rest[head] and one not in vocab.ONE_THING_IN_S and not phrase[0].isdigit():
+            return phrase  # "five pointed star": the number belongs to the name
+        self.several = True
+        return [*rest[:head], one, *rest[head + 1 :]]
+
+    def _shorten(self, phrase: list[str]) -> list[str]:
+        """Drop framing at the end and empty praise in between, and keep to a readable length."""
+        end = len(phrase)
+        while end > 1 and phrase[end - 1] in vocab.FRAMES | vocab.FRAME_LINKS | vocab.JOINS:
+            end -= 1
+        phrase = keep_content([w for w in phrase[:end] if w not in vocab.FILLERS], phrase[:end])
+        if len(phrase) > MAX_SUBJECT_WORDS:
+            self.left_out.insert(0, " ".join(phrase[MAX_SUBJECT_WORDS:]))
+        return phrase[:MAX_SUBJECT_WORDS]
+
+    def _say_what_is_left_out(self, subject: str) -> tuple[str, ...]:
+        if not (self.several or self.left_out):
+            return ()
+        note = f"{self.spec.name} draws one subject at a time: drawing the {subject}"
+        rest = ", ".join(part for part in self.left_out if part)
+        if len(rest) > MAX_QUOTED:
+            rest = rest[:MAX_QUOTED].rsplit(" ", 1)[0] + " …"
+        return (f"{note}, leaving out “{rest}”." if rest else f"{note}.",)

@@ -1,0 +1,231 @@
+"""The planner's word lists. Only data: how they are used is in ``planner`` and ``words``.
+
+Everything is lower case. Lists are written as text because that is how they are read and mended.
+"""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _phrases(text: str) -> frozenset[str]:
+    """Entries parted by semicolons, each of several words."""
+    return frozenset(" ".join(entry.split()) for entry in text.split(";") if entry.strip())
+
+
+ARTICLES = _words("a an the some any this these those my your our his her their its one single")
+
+# Asking for a picture rather than saying what is in it.
+ASKING = _words("please draw paint sketch generate create make render produce show give me us want")
+
+# What a picture is called. Dropped as "logo of a fox", "fox logo" and "logo: fox".
+FRAMES = _words(
+    """logo logos logotype icon icons sticker stickers emoji emojis emoticon illustration
+    illustrations vector vectors drawing drawings picture pictures image images photo photograph
+    painting sketch clipart graphic graphics artwork pictogram rendering render depiction design
+    art avatar mascot silhouette portrait cartoon doodle"""
+)
+# Of these, the ones that are dropped at the front even without "of": nothing is called "logo x".
+LEADING_FRAMES = _words("logo logotype icon sticker emoji vector illustration clipart")
+# "symbol of peace" is about peace, while "peace symbol" is a thing that people draw.
+FRAMES_WITH_OF = FRAMES | _words("symbol sign")
+FRAME_LINKS = _words("of for showing depicting featuring with containing")
+
+# Praise, quality and technique: nothing here changes what a small model draws.
+FILLERS = _words(
+    """minimalist minimalistic minimal simple simplistic modern clean crisp beautiful nice cool
+    professional elegant stylish stylised stylized cute adorable lovely pretty awesome amazing
+    colourful colorful detailed intricate hq hd uhd 4k 8k 2k 3d 2d svg png jpg vectorised
+    vectorized isolated centred centered premium trendy masterpiece hires scalable coloured
+    colored solid kawaii small big large little tiny huge giant very really"""
+)
+FILLER_PHRASES = _phrases(
+    """high quality; best quality; top quality; high resolution; high res; ultra hd; full hd;
+    high detail; highly detailed; very detailed; award winning; award-winning;
+    trending on artstation; trending on dribbble; clip art; flat design; vector art;
+    line icon; no text; no words; no letters; without text; without words; without letters;
+    i want; i need; i would like; can you; could you; style icon"""
+)
+
+# Several words that act as one of those below.
+RELATION_PHRASES = _phrases(
+    """in front of; next to; on top of; made of; made from; surrounded by; close to; in between"""
+)
+# Words that end the noun phrase: what follows belongs to a scene, which one subject is not.
+CUTS = (
+    _words(
+        """with under underneath beneath on onto upon in into inside near beside next between among
+    behind before above below over around against through across along from at by without as like
+    while where when who which that whose made surrounded for about to is are"""
+    )
+    | RELATION_PHRASES
+)
+# "a dragon breathing fire": a verb ends the phrase too, but not one of these nouns, and not after
+# a person, whose pictures are named by what they do ("person juggling").
+NOUNS_IN_ING = _words(
+    """earring building painting pudding string spring swing sling wedding ceiling lightning viking
+    clothing duckling gosling dumpling sapling seedling herring starling stocking evening morning
+    icing sibling awning sterling crossing landing parking dressing topping offering warning
+    greeting frosting railing casing bearing turing cooking dancing"""
+)
+DOERS = _words("person people man woman men women boy girl child kid face baby hands hand")
+JOINS = _words("and & plus + or vs versus")
+
+COUNT_PHRASES = _phrases("couple of; group of; set of; collection of; lots of; pile of")
+COUNTS = COUNT_PHRASES | _words(
+    """two three four five six seven eight nine ten eleven twelve dozen several many few multiple
+    various numerous both"""
+)
+# Plurals that rules on the last letters get wrong, and words that are one thing though in "s".
+SINGULARS = {
+    **{"mice": "mouse", "geese": "goose", "teeth": "tooth", "feet": "foot", "men": "man"},
+    **{"women": "woman", "children": "child", "people": "person", "wolves": "wolf"},
+    **{"leaves": "leaf", "knives": "knife", "loaves": "loaf", "elves": "elf", "shelves": "shelf"},
+    **{"calves": "calf", "halves": "half", "dwarves": "dwarf", "scarves": "scarf"},
+    **{"cacti": "cactus", "octopi": "octopus", "fungi": "fungus", "oxen": "ox", "dice": "die"},
+    **{"shoes": "shoe", "toes": "toe", "horseshoes": "horseshoe", "pies": "pie", "ties": "tie"},
+    **{"cookies": "cookie", "movies": "movie", "zombies": "zombie", "genies": "genie"},
+    **{"selfies": "selfie", "brownies": "brownie", "smoothies": "smoothie", "axes": "axe"},
+    **{"buses": "bus", "viruses": "virus", "cactuses": "cactus", "octopuses": "octopus"},
+    **{"walruses": "walrus", "lenses": "lens", "caches": "cache", "headaches": "headache"},
+}
+ONE_THING_IN_S = _words(
+    """bus cactus octopus walrus virus lens gas glass cross dress compass grass chess boss moss
+    glasses sunglasses goggles scissors pliers trousers jeans pants shorts binoculars headphones
+    pyjamas pajamas tongs series species atlas canvas iris hippopotamus platypus abacus lotus
+    crocus hibiscus asparagus pegasus chaos swiss brass princess mattress fortress waitress
+    kiss class mass pass circus campus citrus papyrus eucalyptus venus saturnus stegosaurus
+    brontosaurus brachiosaurus triceratops plesiosaurus caduceus anubis news maths tennis
+    sheep fish deer christmas"""
+)
+
+SHAPES = {
+    **{"circle": "circle", "circular": "circle", "round": "circle", "disc": "circle"},
+    **{"disk": "circle", "roundel": "circle", "square": "square", "rounded": "rounded"},
+    **{"squircle": "rounded", "shield": "shield", "hexagon": "hexagon", "hexagonal": "hexagon"},
+    **{"ring": "ring", "sunburst": "sunburst", "starburst": "sunburst", "diamond": "diamond"},
+    **{"rhombus": "diamond", "lozenge": "diamond"},
+}
+ROUNDED_PHRASES = _phrases("rounded square; rounded rectangle; rounded corners; rounded tile")
+# "lion badge" asks for a shape without naming it.
+BADGES = {
+    "badge": "circle",
+    "emblem": "circle",
+    "medallion": "circle",
+    "roundel": "circle",
+    "crest": "shield",
+    "app icon": "rounded",
+    "app logo": "rounded",
+    "launcher icon": "rounded",
+}
+ON_SHAPE = _words("on in inside within against over upon onto with") | {"in front of", "on top of"}
+# "on a round badge", "in a circular frame": nouns that a shape may come with.
+SHAPE_NOUNS = _words(
+    "background backdrop bg shape frame badge emblem tile icon logo crest plate base button sticker"
+)
+
+GROUND_NOUNS = _words("background backdrop backgrounds bg")
+GROUND_FILLERS = _words("solid plain clean flat simple full empty color colour coloured colored")
+CLEAR_WORDS = _words("transparent no without clear alpha")
+# "on a dark background" names no colour, yet it is plain what is meant.
+GROUND_TONES = {"dark": "charcoal", "light": "ivory"}
+
+# Colours that are first of all things: a tint only beside another colour word ("lime green").
+THINGS_BEFORE_COLOURS = _words(
+    "chocolate salmon rose plum sand cherry cream wine olive lime peach mustard mint"
+)
+# Colours that, said last, are the subject all the same: "blood orange".
+THINGS_WHEN_LAST = THINGS_BEFORE_COLOURS | _words(
+    "orange gold silver violet coral lavender ruby emerald copper bronze amber lilac indigo"
+)
+# A colour's name that belongs to the subject: kept whole, not a tint.
+COLOURED_NAMES = _phrases(
+    """brown bear; black bear; red panda; blue whale; black hole; orange juice; orange slice;
+    orange tree; white house; green tea; gold medal; silver medal; bronze medal; gold bar;
+    gold bars; gold stack; gold coin; gold coins; golden retriever; golden gate bridge;
+    golden egg; gold fish; golden eagle; silver spoon; black belt; black box; black
+    board; white board; red cross; red carpet; red card; yellow card; red envelope;
+    red paper lantern; red lantern; red cabbage;
+    red onion; red pepper; green pepper; red wine; white wine; white cane; white tower;
+    white flower; leafy green; green salad; green bean; green beans; green onion; brown mushroom;
+    brown rice; brown sugar; black sheep; black pepper; black nib; black swan; black widow;
+    black knight; pink flamingo; blue jay; blue cheese; yellow pages; grey wolf; gray wolf;
+    white shark; great white shark; snow white; silver bullet; green house;
+    coral reef; olive branch; olive oil; olive tree; peach tree; mint leaf; lime juice;
+    lime slice; rose bush; violet flower; lavender flower; sky blue sky; sand castle; sand clock;
+    chocolate bar; chocolate cake; cream puff; ruby slippers; copper kettle; silver fox;
+    indigo bunting; cherry tomato"""
+)
+# Kept whole, and the tint is set as well: the words name a thing that has this colour.
+TINTED_NAMES = _phrases(
+    """red heart; pink heart; orange heart; yellow heart; green heart; blue heart;
+    light blue heart; purple heart; brown heart; black heart; grey heart; white heart;
+    black cat; black bird; green book; blue book; orange book; red question mark;
+    white question mark; red exclamation mark; white exclamation mark; black flag; white flag"""
+)
+# Subjects that are nothing but a shape and its colour: "red circle" stays whole when it is alone.
+PLAIN_SHAPES = _words("circle square triangle diamond dot star")
+# Names that hold a word the planner would otherwise take for framing, style, size or a relation.
+WHOLE_NAMES = _phrases(
+    """picture frame; framed picture; photo frame; photo camera; photo album; image frame;
+    drawing board; drawing pin; drawing pad; paint brush; paint bucket; paint roller; paint
+    palette; art palette; art gallery; martial arts; modern art; paint can; graphics card;
+    design tools; portrait frame; graphic tablet; vector field; name badge; police badge;
+    sheriff badge; sheriff's badge; trident emblem; flat tyre; flat tire; flat shoe; flat cap;
+    flat screen; flat screen tv; flat iron; soft ice cream; soft serve; soft drink; soft toy;
+    classic car; solid state drive; line chart; line graph; outline map; big ben; big wheel;
+    big dipper; big top; little dipper; tiny house; small airplane; small car; giant panda;
+    giant squid; giant tortoise; clear sky; diamond ring; engagement ring; wedding ring;
+    boxing ring; ring buoy; key ring; round shield; cross shield; checked shield;
+    flying saucer; flying fish; flying fox; flying carpet; running shoe; running shoes;
+    running shirt; swimming pool; sleeping bag; rocking chair; playing card; playing cards;
+    reading glasses; sewing machine; pool 8 ball; 8 ball; eight ball; hundred points;
+    face with tears of joy; rolling on the floor laughing; sun with face; heart on fire;
+    heart with arrow; heart with ribbon; heart with wings; skull and crossbones; bow and arrow;
+    nut and bolt; hammer and wrench; hammer and pick; fork and knife; knife and fork;
+    fork and knife with plate; plate with fork and knife; fork knife and spoon; couch and lamp;
+    star and crescent; crescent and star; hammer and sickle; mortar and pestle; quill and ink;
+    needle and thread; lock and key; cup and saucer; salt and pepper; fish and chips;
+    bacon and eggs; curry and rice; rice and curry; yin and yang; rock and roll; ball and chain;
+    bread and butter; scales of justice; sign of the horns; bust in silhouette; busts in
+    silhouette; speaking head in silhouette; nest with eggs; meat on bone; meat on the bone;
+    bowl with spoon; cup with straw; bottle with popping cork; fish cake with swirl;
+    drum with drumsticks; money with wings; house with garden; beach with umbrella;
+    night with stars; sunrise over mountains; cityscape at dusk; bridge at night;
+    sunset over buildings; sun behind cloud; sun behind small cloud; sun behind large cloud;
+    sun behind rain cloud; cloud with rain; cloud with snow; cloud with lightning;
+    cloud with lightning and rain; umbrella with rain drops; umbrella on ground; flag in hole;
+    globe with meridians; couple with heart; person in tuxedo; man in tuxedo; woman in tuxedo;
+    person in lotus position; person in steamy room; person in bed; person with crown;
+    person with veil; woman with headscarf; cat with tears of joy; smiling cat with heart-eyes;
+    jack in the box; corn on the cob; coffee to go; witch on a broom; knight on horseback;
+    axe in a stump; sword in the stone; shield with a check mark; ballot box with ballot;
+    smiling face with sunglasses; smiling face with horns; smiling face with hearts;
+    smiling face with halo; smiling face with heart-eyes; smiling face with smiling eyes;
+    grinning face with sweat; face with tongue; face with medical mask; face with thermometer;
+    face with monocle; face with raised eyebrow; open for business; no entry; no smoking;
+    thumbs up; thumbs down; made in china"""
+)
+
+# 🦊 is called FOX FACE by Unicode; only these names lose the word, "cat face" is its own subject.
+WHOLE_FACES = _words(
+    "fox lion bear hamster panda frog wolf robot unicorn raccoon moose zebra giraffe"
+)
+# Unicode's names are for software; these are what a person would write.
+EMOJI_NAMES = {
+    **{"heavy black heart": "red heart", "white smiling face": "smiling face"},
+    **{"black sun with rays": "sun", "white medium star": "star", "lady beetle": "ladybug"},
+    **{"father christmas": "santa claus", "automobile": "car", "ear of maize": "corn"},
+    **{"happy person raising one hand": "person raising hand", "person with folded hands": "pray"},
+    **{"high voltage": "lightning bolt", "hot beverage": "coffee cup"},
+    **{"dark sunglasses": "sunglasses", "cooking": "fried egg", "hundred points symbol": "100"},
+    **{"multiple musical notes": "musical notes", "first place medal": "gold medal"},
+    **{"snowman without snow": "snowman", "face with look of triumph": "huffing face"},
+}
+
+# Grounds of an emblem when no colour is named: pale ones that drawings stand out from, and deep
+# ones for a drawing that is pale itself.
+PALE_GROUNDS = ("#ffd972", "#a9d6f5", "#b5e3c4", "#ffc9d6", "#d5c6ee", "#f6e7cb", "#ffcba4")
+DEEP_GROUNDS = ("#1d3557", "#1f5c57", "#54306e", "#7a2e3a", "#37414f")
