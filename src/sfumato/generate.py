@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Generator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,11 @@ def generate(
     tell(Event(kind="loaded"))
 
     images = []
-    for image in _draw_all(plan, model, tell, stop or threading.Event(), threads):
-        images.append(image)
-        if on_image is not None:
-            on_image(image)
+    with closing(_draw_all(plan, model, tell, stop or threading.Event(), threads)) as drawing:
+        for image in drawing:
+            images.append(image)
+            if on_image is not None:
+                on_image(image)
     ended = time.perf_counter()
     timings = {"load": loaded - started, "draw": ended - loaded, "total": ended - started}
     return GenerationResult(images=tuple(images), plan=plan, timings=timings)
@@ -113,12 +115,12 @@ def _draw_one(
     """Picture ``index`` of the plan, alone: its pixels do not depend on its neighbours."""
     started = time.perf_counter()
     alone = plan.for_image(index)
+    own = None if cond is None else _row(cond, index)
 
     if isinstance(model, DirectModel):
         pixels = model.synthesize(alone)  # (1, s, s, 4) uint8, s = the model's own size
     else:
-        assert cond is not None
-        own = _row(cond, index)
+        assert own is not None  # diffusion models encode
         rngs = [noise_for(seed) for seed in alone.seeds]
         latents = initial_noise(rngs, model.spec.latent_shape)  # (1, *latent_shape)
         latents = sample(
@@ -136,7 +138,7 @@ def _draw_one(
     tell(Event(kind="decoded", image=index))
 
     finished = finish(pixels[0], alone)  # cleaned, traced, rendered at (height, width, 4)
-    findings = run_checks(finished.pixels, alone, cond)
+    findings = run_checks(finished.pixels, alone, own)
     tell(Event(kind="finished", image=index))
     return GeneratedImage(
         pixels=finished.pixels,
@@ -154,11 +156,15 @@ def _draw_all(
     tell: OnEvent,
     stop: threading.Event,
     threads: int | None,
-) -> Iterator[GeneratedImage]:
-    """The plan's pictures in order; several are drawn side by side, one thread each."""
+) -> Generator[GeneratedImage, None, None]:
+    """The plan's pictures in order; several are drawn side by side, one thread each.
+
+    Raises: Cancelled: ``stop`` was set; pictures that were finished by then came out first.
+    """
+    abandoned = threading.Event()  # our own: an error must not set the caller's ``stop``
 
     def guarded(event: Event) -> None:
-        if stop.is_set():
+        if event.kind != "finished" and (stop.is_set() or abandoned.is_set()):
             raise Cancelled("Stopped.", hint="Finished pictures were kept.")
         tell(event)
 
@@ -170,18 +176,27 @@ def _draw_all(
             yield _draw_one(plan, index, model, cond, guarded)
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="sfumato-draw")
+    stopped: Cancelled | None = None
     try:
-        futures: list[Future[GeneratedImage]] = [
+        futures = [
             pool.submit(_draw_one, plan, index, model, cond, guarded)
             for index in range(plan.num_images)
         ]
         for future in futures:
-            yield future.result()
-    except BaseException:
-        stop.set()  # Ctrl-C or an error: the other pictures end after their current step
-        raise
+            try:
+                image = future.result()
+            except Cancelled as error:
+                stopped = error
+                pool.shutdown(wait=False, cancel_futures=True)  # those that have not begun
+            except CancelledError:
+                continue
+            else:
+                yield image  # also one that was finished while an earlier one was stopped
     finally:
+        abandoned.set()  # Ctrl-C or an error: the other pictures end after their current step
         pool.shutdown(wait=True, cancel_futures=True)
+    if stopped is not None:
+        raise stopped
 
 
 def _row(cond: Conditioning, index: int) -> Conditioning:
@@ -200,12 +215,12 @@ def _as_request(
         if options:
             raise RequestError("A plan is complete: options cannot be given beside it.")
         return prompt
-    try:
-        if isinstance(prompt, GenerationRequest):
-            return replace(prompt, **options)
-        return GenerationRequest(prompt=prompt, **options)
-    except TypeError as error:
-        raise RequestError(f"{error}".replace("GenerationRequest.__init__() ", "")) from None
+    unknown = options.keys() - {field.name for field in fields(GenerationRequest)}
+    if unknown:
+        raise RequestError(f"There is no option called {', '.join(sorted(unknown))}.")
+    if isinstance(prompt, GenerationRequest):
+        return replace(prompt, **options)
+    return GenerationRequest(prompt=prompt, **options)
 
 
 def _plan_for(request: GenerationRequest | GenerationPlan, model: Model) -> GenerationPlan:

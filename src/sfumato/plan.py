@@ -9,14 +9,8 @@ from sfumato.colours import parse_background
 from sfumato.errors import RequestError
 from sfumato.models import ModelSpec
 from sfumato.prompt import parse_prompt
-from sfumato.registry import SAMPLERS, SCHEDULERS
-from sfumato.request import (
-    MAX_IMAGES,
-    MAX_SEED,
-    Emblem,
-    GenerationPlan,
-    GenerationRequest,
-)
+from sfumato.registry import SAMPLERS, SCHEDULERS, Registry
+from sfumato.request import MAX_SEED, GenerationPlan, GenerationRequest
 
 DEFAULT_SIDE = 1024
 
@@ -44,18 +38,15 @@ def make_plan(
             f"The model draws squares: a {side}×{side} drawing is centred on the {width}×{height} "
             "canvas."
         )
-    asked_style = _known_style(request.style, spec) if request.style else parsed.style
+    asked_style = parsed.style if request.style is None else _known_style(request.style, spec)
     styles = tuple(
         asked_style or spec.default_styles[seed % len(spec.default_styles)] for seed in seeds
     )
     background = (
-        parse_background(request.background) if request.background is not None else None
-    ) or parsed.background
+        parsed.background if request.background is None else parse_background(request.background)
+    )
     if background == "opaque":
         background = parsed.background if parsed.background != "transparent" else "#ffffff"
-    emblem = parsed.emblem
-    if emblem is not None and not isinstance(emblem, Emblem):  # pragma: no cover - typing guard
-        raise TypeError("parse_prompt must give an Emblem")
     return GenerationPlan(
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
@@ -70,12 +61,12 @@ def make_plan(
         guidance_scale=(
             spec.guidance_scale if request.guidance_scale is None else float(request.guidance_scale)
         ),
-        sampler=SAMPLERS.get(request.sampler or spec.sampler).name,
-        scheduler=SCHEDULERS.get(request.scheduler or spec.scheduler).name,
+        sampler=_known(SAMPLERS, request.sampler, spec.sampler),
+        scheduler=_known(SCHEDULERS, request.scheduler, spec.scheduler),
         background=background,
         tint=parsed.tint,
         tint_name=parsed.tint_name,
-        emblem=emblem,
+        emblem=parsed.emblem,
         finish=spec.finish,
         device=_resolve_device(request.device),
         notes=tuple(notes),
@@ -93,8 +84,7 @@ def _resolve_seeds(request: GenerationRequest) -> tuple[int, ...]:
     if first + request.num_images - 1 > MAX_SEED:
         raise RequestError(
             f"Seed {first} leaves no room for {request.num_images} pictures.",
-            hint=f"Seeds go up to {MAX_SEED}; pictures use seed, seed + 1, ... (at most "
-            f"{MAX_IMAGES}).",
+            hint=f"Pictures use seed, seed + 1, ... up to {MAX_SEED}: give a smaller seed.",
         )
     return tuple(range(first, first + request.num_images))
 
@@ -104,6 +94,10 @@ def _refuse_what_the_model_lacks(request: GenerationRequest, spec: ModelSpec) ->
         raise RequestError(
             f"The model {spec.name!r} takes no negative prompt.",
             hint="Leave --negative out or choose another model.",
+        )
+    if request.background is not None and "transparency" not in spec.capabilities:
+        raise RequestError(
+            f"The model {spec.name!r} draws its own background.", hint="Leave --background out."
         )
     if (
         request.guidance_scale is not None
@@ -125,6 +119,10 @@ def _known_style(style: str, spec: ModelSpec) -> str:
         f"The model {spec.name!r} has no style {style!r}.",
         hint=f"Choose one of: {', '.join(spec.styles)}.",
     )
+
+
+def _known(registry: Registry, asked: str | None, default: str) -> str:
+    return registry.get(default if asked is None else asked).name
 
 
 def _resolve_device(device: str) -> str:

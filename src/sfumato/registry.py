@@ -8,10 +8,12 @@ file in sfumato changes.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
+from operator import attrgetter
 from typing import Any
 
 from sfumato.errors import ModelError, RequestError, SfumatoError
@@ -34,7 +36,7 @@ class Entry:
         """
         module_name, _, attribute = self.target.partition(":")
         try:
-            return getattr(importlib.import_module(module_name), attribute)
+            return attrgetter(attribute)(importlib.import_module(module_name))
         except (ImportError, AttributeError) as error:
             raise ModelError(
                 f"'{self.name}' points at {self.target}, which cannot be imported: {error}.",
@@ -74,15 +76,17 @@ class Registry:
     def get(self, name: str) -> Entry:
         """The entry called ``name``.
 
-        Raises: the registry's error class, naming the closest known entries.
+        Raises: the registry's error class; its hint names the closest entry and all others.
         """
         self._scan()
         try:
             return self._entries[name]
         except KeyError:
+            close = difflib.get_close_matches(name, self._entries, n=1)
+            guess = f"Did you mean {close[0]!r}? " if close else ""
             known = ", ".join(sorted(self._entries))
             raise self._error(
-                f"There is no {self.kind} called {name!r}.", hint=f"Choose one of: {known}."
+                f"There is no {self.kind} called {name!r}.", hint=f"{guess}Choose one of: {known}."
             ) from None
 
     def resolve(self, name: str) -> Any:
@@ -92,12 +96,15 @@ class Registry:
     def _scan(self) -> None:
         if self._scanned:
             return
-        self._scanned = True
         for point in metadata.entry_points(group=self.group):
             if point.name not in self._entries:
+                package = point.dist.name if point.dist else "a plug-in"
                 self._entries[point.name] = Entry(
-                    name=point.name, target=point.value, summary=f"from {point.dist}"
+                    name=point.name,
+                    target=f"{point.module}:{point.attr}",
+                    summary=f"from {package}",
                 )
+        self._scanned = True  # last: a second thread rather scans again than sees half of them
 
 
 MODELS = Registry("model", "sfumato.models", error=ModelError)

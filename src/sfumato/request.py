@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import re
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,13 +32,44 @@ MAX_IMAGES = 64
 MAX_STEPS = 150
 MAX_GUIDANCE = 30.0
 PLAN_SCHEMA = 1
+EMBLEM_SHAPES = (
+    "circle", "rounded", "square", "shield", "hexagon", "ring", "sunburst", "diamond",
+)  # fmt: skip
+FINISHES = ("vector", "raster")
+
+_HEX_COLOUR = re.compile(r"#[0-9a-f]{6}")
+
+
+def _shown(value: object) -> str:
+    """A refused value in a message: short, and safe for integers too long to print."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"a number of {value.bit_length()} bits"
+    return reprlib.repr(value)
 
 
 def _require_int(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise RequestError(f"{name} must be a whole number, not {value!r}.")
+        raise RequestError(f"{name} must be a whole number, not {_shown(value)}.")
     if not low <= value <= high:
-        raise RequestError(f"{name} is {value}.", hint=f"Give a number from {low} to {high}.")
+        raise RequestError(
+            f"{name} is {_shown(value)}.", hint=f"Give a number from {low} to {high}."
+        )
+
+
+def _require_scale(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise RequestError(f"The guidance scale must be a number, not {_shown(value)}.")
+    if not 0.0 <= value <= MAX_GUIDANCE:  # NaN and infinities are refused here too
+        raise RequestError(
+            f"The guidance scale is {_shown(value)}.",
+            hint=f"Give a number from 0 to {MAX_GUIDANCE:g}; 1 is off.",
+        )
+
+
+def _require_hex(name: str, value: object) -> None:
+    # such a value ends up inside an SVG: nothing but a colour may pass
+    if not (isinstance(value, str) and _HEX_COLOUR.fullmatch(value)):
+        raise RequestError(f"{name} must be a colour such as #1d4ed8, not {_shown(value)}.")
 
 
 def check_text(name: str, text: object) -> str:
@@ -103,31 +135,41 @@ class GenerationRequest:
             _require_int("The number of steps", self.num_inference_steps, 1, MAX_STEPS)
         if self.threads is not None:
             _require_int("The number of threads", self.threads, 1, 256)
-        scale = self.guidance_scale
-        if scale is not None and not (
-            isinstance(scale, (int, float))
-            and math.isfinite(scale)
-            and 0.0 <= scale <= MAX_GUIDANCE
-        ):
-            raise RequestError(
-                f"The guidance scale is {scale}.",
-                hint=f"Give a number from 0 to {MAX_GUIDANCE:g}; 1 is off.",
-            )
+        if self.guidance_scale is not None:
+            _require_scale(self.guidance_scale)
+        for option in ("model", "style", "background", "sampler", "scheduler"):
+            if getattr(self, option) is not None:
+                check_text(f"The {option}", getattr(self, option))
+        check_text("The device", self.device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emblem:
-    """A solid shape behind the drawing, as on a badge or an app icon."""
+    """A solid shape behind the drawing, as on a badge or an app icon.
 
-    shape: str  # "circle", "rounded", "shield", "hexagon", "ring", "sunburst", ...
+    Raises: RequestError: an unknown shape, or not a colour.
+    """
+
+    shape: str  # one of EMBLEM_SHAPES
     colour: str  # "#rrggbb"
+
+    def __post_init__(self) -> None:
+        if self.shape not in EMBLEM_SHAPES:
+            raise RequestError(
+                f"There is no emblem of shape {self.shape!r}.",
+                hint=f"Choose one of: {', '.join(EMBLEM_SHAPES)}.",
+            )
+        _require_hex("The emblem's colour", self.colour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationPlan:
     """Everything resolved: written into the picture's file and enough to draw it again.
 
-    Lengths of ``seeds`` and ``styles`` are equal: one entry a picture.
+    Lengths of ``seeds`` and ``styles`` are equal: one entry a picture. A plan may come from a
+    file that somebody sent, so every value is checked here, like a request's.
+
+    Raises: RequestError: a value of the wrong kind or out of range.
     """
 
     prompt: str
@@ -152,6 +194,40 @@ class GenerationPlan:
     notes: tuple[str, ...] = ()  # sentences for people: what was decided and why
     fingerprint: Mapping[str, str] = field(default_factory=dict)  # engine versions
     schema: int = PLAN_SCHEMA
+
+    def __post_init__(self) -> None:
+        for name in (
+            *("prompt", "negative_prompt", "subject", "model", "model_sha256"),
+            *("sampler", "scheduler", "finish", "device"),
+        ):
+            check_text(f"The recipe's {name}", getattr(self, name))
+        if self.tint_name is not None:
+            check_text("The recipe's tint_name", self.tint_name)
+        if len(self.seeds) != len(self.styles):
+            raise RequestError("The recipe has not as many styles as seeds.")
+        _require_int("The number of pictures", len(self.seeds), 1, MAX_IMAGES)
+        for seed, style in zip(self.seeds, self.styles, strict=True):
+            _require_int("The seed", seed, 0, MAX_SEED)
+            check_text("The style", style)
+        _require_int("The width", self.width, MIN_SIDE, MAX_SIDE)
+        _require_int("The height", self.height, MIN_SIDE, MAX_SIDE)
+        _require_int("The number of steps", self.num_inference_steps, 1, MAX_STEPS)
+        _require_scale(self.guidance_scale)
+        if self.background != "transparent":
+            _require_hex("The background", self.background)
+        if self.tint is not None:
+            _require_hex("The tint", self.tint)
+        if self.emblem is not None and not isinstance(self.emblem, Emblem):
+            raise RequestError(f"The emblem must be an Emblem, not {_shown(self.emblem)}.")
+        if self.finish not in FINISHES:
+            raise RequestError(f"There is no finish called {self.finish!r}.")
+        for note in self.notes:
+            check_text("A note", note)
+        if not isinstance(self.fingerprint, Mapping):
+            raise RequestError(f"The fingerprint is not a mapping: {_shown(self.fingerprint)}.")
+        for key, version in self.fingerprint.items():
+            check_text("The fingerprint's key", key)
+            check_text("The fingerprint", version)
 
     @property
     def num_images(self) -> int:
@@ -183,23 +259,31 @@ class GenerationPlan:
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RequestError(f"The recipe is not readable JSON: {error}.") from None
         if not isinstance(values, dict):
             raise RequestError("The recipe is not a JSON object.")
-        if values.get("schema", 0) != PLAN_SCHEMA:
+        schema = values.get("schema")
+        if type(schema) is not int or schema != PLAN_SCHEMA:  # JSON's true equals 1 in Python
             raise RequestError(
-                f"The recipe has schema {values.get('schema')!r}; this sfumato reads {PLAN_SCHEMA}.",
+                f"The recipe has schema {_shown(schema)}; this sfumato reads {PLAN_SCHEMA}.",
                 hint="Install the version of sfumato that drew it.",
             )
         try:
-            for key in ("seeds", "styles", "notes"):
-                values[key] = tuple(values.get(key, ()))
+            for key in {"seeds", "styles", "notes"} & values.keys():
+                values[key] = _as_tuple(key, values[key])
             if values.get("emblem") is not None:
                 values["emblem"] = Emblem(**values["emblem"])
             return cls(**values)
-        except (TypeError, ValueError) as error:
-            raise RequestError(f"The recipe is damaged: {error}.") from None
+        except TypeError as error:
+            reason = str(error).replace(f"{cls.__name__}.__init__() ", "")
+            raise RequestError(f"The recipe is damaged: {reason}.") from None
+
+
+def _as_tuple(key: str, value: object) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise RequestError(f"The recipe is damaged: {key} is not a list.")
+    return tuple(value)
 
 
 Severity = Literal["note", "warning", "error"]
@@ -228,9 +312,12 @@ class Event:
 OnEvent = Callable[[Event], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GeneratedImage:
-    """One finished picture: pixels, the plan that draws it alone, and what the checks said."""
+    """One finished picture: pixels, the plan that draws it alone, and what the checks said.
+
+    Two pictures are equal only when they are the same object; compare ``pixel_sha256``.
+    """
 
     pixels: NDArray[np.uint8]  # (height, width, 4) sRGB, straight alpha
     plan: GenerationPlan  # for this picture alone

@@ -42,7 +42,7 @@ def spec(name: str = "fake") -> ModelSpec:
         sampler="euler",
         scheduler="uniform",
         finish="vector",
-        capabilities=frozenset({"negative_prompt", "guidance", "transparency"}),
+        capabilities=frozenset({"negative_prompt", "guidance", "transparency", "scene_planner"}),
     )
 
 
@@ -74,7 +74,8 @@ class FakeModel:
         """(B, 4, 16, 16) to (B, 128, 128, 4) by repeating pixels."""
         pixels = np.clip((latents.transpose(0, 2, 3, 1) + 1.0) * 127.5, 0, 255).astype(np.uint8)
         pixels[..., 3] = np.where(pixels[..., 3] > 127, 255, 0)
-        return pixels.repeat(_SCALE, axis=1).repeat(_SCALE, axis=2)
+        enlarged: NDArray[np.uint8] = pixels.repeat(_SCALE, axis=1).repeat(_SCALE, axis=2)
+        return enlarged
 
     def fingerprint(self) -> Mapping[str, str]:
         """Nothing but NumPy decides these pixels."""

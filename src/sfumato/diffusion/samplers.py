@@ -9,6 +9,7 @@ With ``x = (1 - sigma) clean + sigma noise`` the probability-flow ODE is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ def euler(
     denoised: Denoiser, x: Latents, sigmas: Sequence[float], rngs: Sequence[np.random.Generator]
 ) -> Iterator[Latents]:
     """First order. Source: Liu et al. 2022 (arXiv:2209.03003), eq. 2 discretised."""
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, following in pairwise(sigmas):
         clean = denoised(x, sigma)
         ratio = np.float32(following / sigma)
         x = clean + ratio * (x - clean)
@@ -32,14 +33,16 @@ def heun(
     denoised: Denoiser, x: Latents, sigmas: Sequence[float], rngs: Sequence[np.random.Generator]
 ) -> Iterator[Latents]:
     """Second order, two network calls a step. Source: Karras et al. 2022, algorithm 1."""
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
-        slope = (x - denoised(x, sigma)) / np.float32(sigma)
-        step = np.float32(following - sigma)
-        trial = x + step * slope
-        if following > 0.0:
+    for sigma, following in pairwise(sigmas):
+        clean = denoised(x, sigma)
+        if following == 0.0:
+            x = clean  # where the Euler step lands, without its rounding
+        else:
+            step = np.float32(following - sigma)
+            slope = (x - clean) / np.float32(sigma)
+            trial = x + step * slope
             ahead = (trial - denoised(trial, following)) / np.float32(following)
-            trial = x + step * (slope + ahead) * np.float32(0.5)
-        x = trial
+            x = x + step * (slope + ahead) * np.float32(0.5)
         yield x
 
 
@@ -53,10 +56,10 @@ def dpmpp_2m(
     """
     previous: Latents | None = None
     last_h = 0.0
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, following in pairwise(sigmas):
         clean = denoised(x, sigma)
         h = np.inf
-        if 0.0 < following and sigma < 1.0:
+        if following > 0.0 and sigma < 1.0:
             h = float(np.log((1 - following) / following) - np.log((1 - sigma) / sigma))
         if previous is None or not np.isfinite(h) or not np.isfinite(last_h):
             estimate = clean
@@ -77,7 +80,7 @@ def euler_ancestral(
 
     Source: Song et al. 2021 (arXiv:2010.02502), eq. 16 with eta = 1, written for alpha = 1 - sigma.
     """
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, following in pairwise(sigmas):
         clean = denoised(x, sigma)
         if following == 0.0:
             x = clean

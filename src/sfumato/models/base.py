@@ -35,7 +35,9 @@ class ModelSpec:
     scheduler: str
     finish: str = "vector"  # "vector" or "raster": see ``sfumato.finish``
     preferred_batch: int = 1  # pictures in one network call; more only where pixels stay equal
-    capabilities: frozenset[str] = frozenset()  # "negative_prompt", "guidance", "transparency"
+    # "negative_prompt", "guidance", "transparency"; "scene_planner": draws one subject, so
+    # ``sfumato.prompt`` reads style, colour, ground and emblem from the words
+    capabilities: frozenset[str] = frozenset()
     languages: tuple[str, ...] = ("en",)
     style_words: Mapping[str, str] = field(default_factory=dict)  # extra word -> style
 

@@ -8,8 +8,8 @@ lie in ``models/weights/<name>/`` with a ``model.json`` that names every file's 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,20 +28,23 @@ def spec_of(name: str | None = None) -> ModelSpec:
     Raises: ModelError: no such model.
     """
     entry = MODELS.get(name or DEFAULT_MODEL)
-    module = importlib.import_module(entry.target.partition(":")[0])
-    sheet: ModelSpec = module.spec(entry.name)
+    module = entry.target.partition(":")[0]
+    sheet: ModelSpec = replace(entry, target=f"{module}:spec").resolve()(entry.name)
     return sheet
 
 
-@lru_cache(maxsize=2)
 def load(name: str | None = None, *, threads: int | None = None) -> Model:
     """A model, ready to draw and kept warm for the next call.
 
     Raises:
         ModelError: no such model, or its files are missing or damaged.
     """
-    entry = MODELS.get(name or DEFAULT_MODEL)
-    model: Model = entry.resolve()(entry.name, threads=threads)
+    return _load(MODELS.get(name or DEFAULT_MODEL).name, threads)
+
+
+@lru_cache(maxsize=2)
+def _load(name: str, threads: int | None) -> Model:
+    model: Model = MODELS.resolve(name)(name, threads=threads)
     return model
 
 
