@@ -1,0 +1,85 @@
+"""Sizes and parts of files that Pillow does not open, or opens too late for our limits."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from sfumato.errors import RequestError, StorageError
+from sfumato.files.metadata import MAX_TEXT, hardened_parser, parse_xml
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_LENGTH = re.compile(r"\s*(\d{1,6})(?:\.\d*)?(?:px)?\s*")
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels, without decoding. Source: RFC 9649, sections 2.5 to 2.7.
+
+    Raises: StorageError: the header is damaged.
+    """
+    kind, body = data[12:16], data[20:30]
+    if kind == b"VP8X" and len(body) == 10:
+        return (
+            int.from_bytes(body[4:7], "little") + 1,
+            int.from_bytes(body[7:10], "little") + 1,
+        )
+    if kind == b"VP8 " and len(body) == 10 and body[3:6] == b"\x9d\x01\x2a":
+        width, height = struct.unpack("<HH", body[6:10])
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L" and len(body) >= 5 and body[0] == 0x2F:
+        bits = int.from_bytes(body[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    raise StorageError("The WebP header is damaged.")
+
+
+def frame_of_icon(data: bytes) -> bytes:
+    """The largest PNG inside an ICO file.
+
+    Raises:
+        RequestError: an icon of bitmaps only, which cannot carry a recipe.
+        StorageError: the directory points outside the file.
+    """
+    (count,) = struct.unpack_from("<H", data, 4)
+    best: tuple[int, int, int] | None = None  # width, offset, length
+    for number in range(count):
+        length, offset = struct.unpack_from("<II", data, 6 + 16 * number + 8)
+        if offset + length > len(data):
+            raise StorageError("The icon is cut short.")
+        if data.startswith(_PNG, offset):
+            (width,) = struct.unpack_from(">I", data, offset + 16)
+            best = max(best or (0, 0, 0), (width, offset, length))
+    if best is None:
+        raise RequestError("The icon holds no PNG frames.", hint="Convert it to PNG first.")
+    return data[best[1] : best[1] + best[2]]
+
+
+def svg_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels that an SVG's root element gives.
+
+    The first MiB is checked, which is all of most drawings: parsing 32 MiB of nested elements
+    would take seconds and hundreds of megabytes, and a document type can only stand in front.
+
+    Raises:
+        RequestError: XML of another kind.
+        StorageError: not well-formed, cut short, or it declares a document type.
+    """
+    parser = hardened_parser("}")
+    roots: list[dict[str, str]] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name not in ("http://www.w3.org/2000/svg}svg", "svg"):
+            raise RequestError("The file is XML but not an SVG drawing.")
+        roots.append(attributes)
+        parser.StartElementHandler = None  # the rest is only checked
+
+    parser.StartElementHandler = start
+    whole = len(data) <= MAX_TEXT
+    parse_xml(parser, data[:MAX_TEXT], "The drawing", whole=whole)
+    if not whole and (not roots or b"svg>" not in data[-1024:]):
+        raise StorageError("The drawing is cut short.")
+    corners = re.split(r"[\s,]+", roots[0].get("viewBox", "").strip())
+    for sides in ((roots[0].get("width", ""), roots[0].get("height", "")), corners[2:4]):
+        lengths = [length for side in sides if (length := _LENGTH.fullmatch(side))]
+        if len(lengths) == 2:
+            return int(lengths[0][1]), int(lengths[1][1])
+    return None

@@ -1,0 +1,162 @@
+"""One function a file format: a picture and its options in, the bytes of a file out.
+
+To add a format, write such a function and register it in ``sfumato.registry.WRITERS``; storing
+metadata means putting ``metadata.xmp_packet`` (or another of its texts) where the format keeps
+such things, so that ``read_recipe`` finds it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from dataclasses import dataclass
+
+from PIL import Image, ImageColor, PngImagePlugin
+
+from sfumato.errors import BackendError, RequestError
+from sfumato.files.metadata import exif_block, jpeg_segments, text_fields, xml_text, xmp_packet
+from sfumato.files.pdf import one_page
+from sfumato.request import GeneratedImage
+
+ICO_SIDES = (16, 24, 32, 48, 64, 128, 256)  # pixels
+_SVG_ROOT = re.compile(r"<svg\b[^>]*(?<!/)>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How a picture becomes a file.
+
+    Raises: RequestError: a value is out of range.
+    """
+
+    format: str | None = None  # a registry name; None: from the path's suffix, else png
+    metadata: bool = True  # False: the file holds the drawing and nothing else
+    quality: int = 92  # 1 to 100; for jpeg, and for webp with lossless=False
+    lossless: bool = True  # for webp; the other formats are always one or the other
+
+    def __post_init__(self) -> None:
+        if isinstance(self.quality, bool) or not isinstance(self.quality, int):
+            raise RequestError(f"The quality must be a whole number, not {self.quality!r}.")
+        if not 1 <= self.quality <= 100:
+            raise RequestError(
+                f"The quality is {self.quality}.", hint="Give a number from 1 to 100."
+            )
+        if self.format is not None and not isinstance(self.format, str):
+            raise RequestError(f"The format must be a name, not {self.format!r}.")
+
+
+def write_png(image: GeneratedImage, options: WriteOptions) -> bytes:
+    """PNG, RGBA, 8 bits; the recipe in iTXt chunks."""
+    return _png(_rgba(image), text_fields(image) if options.metadata else {})
+
+
+def write_webp(image: GeneratedImage, options: WriteOptions) -> bytes:
+    """WebP, lossless unless asked otherwise; colours below full transparency are kept too."""
+    extra: dict[str, bytes] = {}
+    if options.metadata:
+        extra = {"exif": exif_block(image), "xmp": xmp_packet(image).encode()}
+    stream = io.BytesIO()
+    if options.lossless:
+        _rgba(image).save(stream, "WEBP", lossless=True, exact=True, **extra)
+    else:
+        _rgba(image).save(stream, "WEBP", quality=options.quality, **extra)
+    return stream.getvalue()
+
+
+def write_jpeg(image: GeneratedImage, options: WriteOptions) -> bytes:
+    """JPEG without chroma subsampling, which would blur the edges of flat drawings.
+
+    The format has no transparency: the drawing lies on the plan's background, or on white.
+    """
+    stream = io.BytesIO()
+    _opaque(image).save(
+        stream,
+        "JPEG",
+        quality=options.quality,
+        subsampling="4:4:4",
+        optimize=True,
+        **(jpeg_segments(image) if options.metadata else {}),
+    )
+    return stream.getvalue()
+
+
+def write_svg(image: GeneratedImage, options: WriteOptions) -> bytes:
+    """The paths the pixels were rendered from, with the prompt as title.
+
+    Raises: RequestError: the picture was not drawn as paths.
+    """
+    if image.svg is None:
+        raise RequestError(
+            f"Pictures of the model {image.plan.model!r} have no paths to write as svg.",
+            hint="Use --format png.",
+        )
+    if not options.metadata:
+        return image.svg.encode()
+    root = _SVG_ROOT.search(image.svg)
+    if root is None:
+        raise BackendError("The picture's paths are not an SVG document.")
+    title = f"<title>{xml_text(image.plan.prompt)}</title>"
+    recipe = f"<metadata>{xmp_packet(image)}</metadata>"
+    return f"{image.svg[: root.end()]}{title}{recipe}{image.svg[root.end() :]}".encode()
+
+
+def write_pdf(image: GeneratedImage, options: WriteOptions) -> bytes:
+    """One PDF page the size of the picture at 300 dpi, lossless.
+
+    The page is paper: the drawing lies on the plan's background, or on white.
+    """
+    page = _opaque(image)
+    if not options.metadata:
+        return one_page(page)
+    return one_page(page, title=image.plan.prompt, xmp=xmp_packet(image).encode())
+
+
+def write_ico(image: GeneratedImage, options: WriteOptions) -> bytes:
+    """An icon of 16 to 256 px frames, none larger than the picture; the largest has the recipe.
+
+    A picture that is not square is centred on a transparent square. Every frame is a PNG, which
+    all systems since 2007 read. Source: learn.microsoft.com, "The format of icon resources".
+    """
+    picture = _rgba(image)
+    side = max(picture.size)
+    square = Image.new("RGBA", (side, side))
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    sides = [s for s in ICO_SIDES if s <= side]
+    frames = []
+    for s in sides:
+        # Pillow multiplies by alpha before it resamples RGBA: no dark fringes
+        frame = square.resize((s, s), Image.Resampling.LANCZOS)
+        frames.append(
+            _png(frame, text_fields(image) if options.metadata and s == sides[-1] else {})
+        )
+    offset = 6 + 16 * len(frames)
+    directory = struct.pack("<HHH", 0, 1, len(frames))
+    for s, frame_bytes in zip(sides, frames, strict=True):
+        # width and height are one byte each: 0 means 256; one plane of 32 bits a pixel
+        directory += struct.pack(
+            "<BBBBHHII", s % 256, s % 256, 0, 0, 1, 32, len(frame_bytes), offset
+        )
+        offset += len(frame_bytes)
+    return directory + b"".join(frames)
+
+
+def _rgba(image: GeneratedImage) -> Image.Image:
+    return Image.fromarray(image.pixels)
+
+
+def _opaque(image: GeneratedImage) -> Image.Image:
+    """RGB: the drawing on its background, white where that is transparent."""
+    ground = image.plan.background if image.plan.background.startswith("#") else "#ffffff"
+    paper = Image.new("RGBA", (image.pixels.shape[1], image.pixels.shape[0]))
+    paper.paste((*ImageColor.getrgb(ground)[:3], 255), (0, 0, *paper.size))
+    return Image.alpha_composite(paper, _rgba(image)).convert("RGB")
+
+
+def _png(picture: Image.Image, texts: dict[str, str]) -> bytes:
+    chunks = PngImagePlugin.PngInfo()
+    for keyword, text in texts.items():
+        chunks.add_itxt(keyword, text)
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", pnginfo=chunks)
+    return stream.getvalue()
