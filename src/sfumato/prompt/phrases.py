@@ -33,6 +33,7 @@ def keep_content(shorter: list[str], longer: list[str]) -> list[str]:
 
 
 def split_phrases(words: Sequence[str]) -> list[list[str]]:
+    """The runs of words between marks; empty ones where marks follow one another."""
     segments: list[list[str]] = [[]]
     for word in words:
         if word == BREAK:
@@ -72,8 +73,11 @@ def strip_front(words: Sequence[str]) -> list[str]:
     at = 0
     while at < len(words) - 1:
         word, following = words[at], words[at + 1]
-        if word in vocab.FRAMES_WITH_OF and following in vocab.FRAME_LINKS and at + 2 < len(words):
-            at += 2
+        after = at  # behind a run of frames: "vector drawing of"
+        while after < len(words) and words[after] in vocab.FRAMES_WITH_OF:
+            after += 1
+        if at < after < len(words) - 1 and words[after] in vocab.FRAME_LINKS:
+            at = after + 1
         elif (
             word in vocab.ARTICLES
             or word in vocab.ASKING

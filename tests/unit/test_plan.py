@@ -1,0 +1,154 @@
+"""make_plan: every default resolved, every contradiction refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfumato.backends import fake
+from sfumato.errors import RequestError
+from sfumato.plan import DEFAULT_SIDE, make_plan
+from sfumato.request import MAX_SEED, GenerationPlan, GenerationRequest
+
+SPEC = fake.spec()
+
+
+def plan_for(prompt: str = "a fox", **options: Any) -> GenerationPlan:
+    return make_plan(GenerationRequest(prompt=prompt, **options), SPEC, {"numpy": "2.0"})
+
+
+def test_defaults_come_from_the_model() -> None:
+    plan = plan_for(seed=3)
+    assert (plan.width, plan.height) == (DEFAULT_SIDE, DEFAULT_SIDE)
+    assert plan.num_inference_steps == SPEC.num_inference_steps
+    assert plan.guidance_scale == SPEC.guidance_scale
+    assert (plan.sampler, plan.scheduler) == (SPEC.sampler, SPEC.scheduler)
+    assert (plan.model, plan.model_sha256) == (SPEC.name, SPEC.sha256)
+    assert plan.finish == SPEC.finish
+    assert plan.background == "transparent"
+    assert plan.fingerprint == {"numpy": "2.0"}
+    assert plan.device == "cpu"
+    assert plan.notes == ()
+
+
+def test_what_was_asked_wins_over_defaults() -> None:
+    plan = plan_for(
+        width=64,
+        height=64,
+        num_inference_steps=9,
+        guidance_scale=0,
+        sampler="heun",
+        scheduler="cosine",
+        negative_prompt="dog",
+        style="striped",
+    )
+    assert (plan.width, plan.height, plan.num_inference_steps) == (64, 64, 9)
+    assert plan.guidance_scale == 0.0
+    assert (plan.sampler, plan.scheduler) == ("heun", "cosine")
+    assert plan.negative_prompt == "dog"
+    assert plan.styles == ("striped",)
+
+
+@given(st.integers(0, MAX_SEED - 64), st.integers(1, 64))
+def test_pictures_use_seed_and_the_ones_after_it(seed: int, count: int) -> None:
+    plan = plan_for(seed=seed, num_images=count)
+    assert plan.seeds == tuple(range(seed, seed + count))
+    assert len(plan.styles) == count
+
+
+def test_seeds_may_end_at_the_largest_and_not_beyond() -> None:
+    assert plan_for(seed=MAX_SEED - 1, num_images=2).seeds[-1] == MAX_SEED
+    with pytest.raises(RequestError, match="leaves no room"):
+        plan_for(seed=MAX_SEED, num_images=2)
+
+
+def test_without_a_seed_each_plan_draws_another_one() -> None:
+    assert len({plan_for().seeds for _ in range(5)}) > 1
+
+
+def test_without_a_style_the_seed_deals_them_out() -> None:
+    assert plan_for(seed=0, num_images=3).styles == ("flat", "striped", "flat")
+    assert plan_for(seed=1, num_images=1).styles == ("striped",)
+
+
+def test_an_option_wins_over_the_prompt() -> None:
+    words = "a striped fox on a blue background"
+    assert plan_for(words).styles == ("striped",)
+    assert plan_for(words).background.startswith("#")
+    plan = plan_for(words, style="flat", background="transparent")
+    assert plan.styles == ("flat",)
+    assert plan.background == "transparent"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "asked", "expected"),
+    [
+        ("fox", "#1D4ED8", "#1d4ed8"),
+        ("fox", "opaque", "#ffffff"),
+        ("fox on a #123456 background", "opaque", "#123456"),
+        ("fox on a #123456 background", None, "#123456"),
+    ],
+)
+def test_backgrounds(prompt: str, asked: str | None, expected: str) -> None:
+    assert plan_for(prompt, background=asked).background == expected
+
+
+def test_the_prompt_is_kept_and_the_subject_is_what_is_left() -> None:
+    plan = plan_for("a red fox on a blue circle")
+    assert plan.prompt == "a red fox on a blue circle"
+    assert (plan.subject, plan.tint_name) == ("fox", "red")
+    assert plan.emblem is not None
+    assert plan.emblem.shape == "circle"
+
+
+def test_a_canvas_that_is_not_square_is_said_in_the_notes() -> None:
+    (note,) = plan_for(width=300, height=200).notes
+    assert "200×200" in note
+    assert "300×200" in note
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"style": "baroque"}, "flat, striped"),
+        ({"style": ""}, "flat, striped"),
+        ({"sampler": "euiler"}, "Did you mean 'euler'?"),
+        ({"sampler": ""}, "euler"),
+        ({"scheduler": "karras"}, "uniform"),
+        ({"background": "mauvelous"}, "colour"),
+        ({"device": "cuda:9"}, "cpu"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_known_ones(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        plan_for(**options)
+    assert says in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("capability", "options"),
+    [
+        ("negative_prompt", {"negative_prompt": "dog"}),
+        ("guidance", {"guidance_scale": 2.0}),
+        ("transparency", {"background": "transparent"}),
+    ],
+)
+def test_what_the_model_lacks_is_refused(capability: str, options: dict[str, Any]) -> None:
+    request = GenerationRequest(prompt="fox", **options)
+    make_plan(request, SPEC)
+    lacking = replace(SPEC, capabilities=SPEC.capabilities - {capability})
+    with pytest.raises(RequestError):
+        make_plan(request, lacking)
+
+
+def test_extra_style_words_name_the_models_styles() -> None:
+    spec = replace(SPEC, style_words={"zebra": "striped"})
+    assert make_plan(GenerationRequest(prompt="fox", style="Zebra"), spec).styles == ("striped",)
+
+
+def test_a_plan_is_reproduced_from_the_same_request() -> None:
+    assert plan_for("a red fox", seed=5) == plan_for("a red fox", seed=5)
