@@ -40,8 +40,11 @@ def test_findings_carry_the_checks_own_name_and_leave_the_pixels_alone(name: str
         "nothing": np.zeros((SIDE, SIDE, 4), np.uint8),
         "noise": rng.integers(0, 256, (SIDE, SIDE, 4), np.uint8),
         "corner": np.zeros((SIDE, SIDE, 4), np.uint8),
+        "haze": np.zeros((SIDE, SIDE, 4), np.uint8),
     }
     pictures["corner"][:40, :40] = (30, 60, 200, 255)
+    y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    pictures["haze"][..., 3] = np.clip(255 - 2 * np.hypot(x, y), 0, 255)
     found = []
     for pixels in pictures.values():
         before = pixels.copy()
