@@ -68,16 +68,29 @@ def is_colours(words: Sequence[str]) -> bool:
     return bool(words) and bool(colour_at(words, 0)[0])
 
 
+def _frame_length(words: Sequence[str], start: int) -> int:
+    """Words of "logo of", "vector drawing of", "industrial design of" at ``start``; 0 for none."""
+    at = start
+    while at < min(start + 2, len(words)) and not (
+        words[at] in EMPTY | vocab.FRAMES_WITH_OF or colour_at(words, at)[0]
+    ):
+        at += 1  # "concept" of "concept art of"
+    first = at
+    while at < min(first + 3, len(words)) and words[at] in vocab.FRAMES_WITH_OF:
+        at += 1
+    links = vocab.FRAME_LINKS if first == start else {"of"}
+    is_frame = first < at < len(words) - 1 and words[at] in links
+    return at + 1 - start if is_frame else 0
+
+
 def strip_front(words: Sequence[str]) -> list[str]:
     """Drop articles, requests, praise and framing before the noun phrase."""
     at = 0
     while at < len(words) - 1:
         word, following = words[at], words[at + 1]
-        after = at  # behind a run of frames: "vector drawing of"
-        while after < len(words) and words[after] in vocab.FRAMES_WITH_OF:
-            after += 1
-        if at < after < len(words) - 1 and words[after] in vocab.FRAME_LINKS:
-            at = after + 1
+        framed = _frame_length(words, at)
+        if framed:
+            at += framed
         elif (
             word in vocab.ARTICLES
             or word in vocab.ASKING

@@ -216,7 +216,8 @@ class _Reading:
             elif has_content(segment):
                 self.left_out.append(" ".join(segment))
         cut = next((at for at in range(1, len(main)) if begins_scene(main, at)), len(main))
-        if has_content(main[cut:]):
+        # what a picture is for ("for a book cover") is no part of it
+        if has_content(main[cut:]) and main[cut] != "for":
             self.left_out.insert(0, " ".join(main[cut:]))
         return main[:cut]
 

@@ -24,8 +24,8 @@ ASKING = _words("please draw paint sketch generate create make render produce sh
 FRAMES = _words(
     """logo logos logotype icon icons sticker stickers emoji emojis emoticon illustration
     illustrations vector vectors drawing drawings picture pictures image images photo photograph
-    painting sketch clipart graphic graphics artwork pictogram rendering render depiction design
-    art avatar mascot silhouette portrait cartoon doodle"""
+    painting shot sketch clipart graphic graphics artwork pictogram rendering render depiction
+    design art avatar mascot silhouette portrait cartoon doodle"""
 )
 # Of these, the ones that are dropped at the front even without "of": nothing is called "logo x".
 LEADING_FRAMES = _words("logo logotype icon sticker emoji vector illustration clipart")
@@ -67,7 +67,7 @@ CUTS = (
 NOUNS_IN_ING = _words(
     """earring building painting pudding string spring swing sling wedding ceiling lightning viking
     clothing duckling gosling dumpling sapling seedling herring starling stocking evening morning
-    icing sibling awning sterling crossing landing parking dressing topping offering warning
+    icing sibling awning sterling crossing parking dressing topping offering warning
     greeting frosting railing casing bearing turing cooking dancing"""
 )
 DOERS = _words("person people man woman men women boy girl child kid face baby hands hand")
