@@ -59,7 +59,7 @@ def generate(
     started = time.perf_counter()
     request = _as_request(prompt, options)
     threads = request.threads if isinstance(request, GenerationRequest) else None
-    model = models.load(request.model, threads=threads)
+    model = models.load(request.model)
     plan = _plan_for(request, model)
     loaded = time.perf_counter()
     tell = on_event or _say_nothing
@@ -101,9 +101,9 @@ def generate_and_store(
     return generate(prompt, on_image=keep, **options), paths
 
 
-def load(model: str | None = None, *, threads: int | None = None) -> Model:
+def load(model: str | None = None) -> Model:
     """Load a model and keep it warm, so that the next picture starts at once."""
-    return models.load(model, threads=threads)
+    return models.load(model)
 
 
 # ---------------------------------------------------------------- one picture
@@ -226,7 +226,7 @@ def _as_request(
 def _plan_for(request: GenerationRequest | GenerationPlan, model: Model) -> GenerationPlan:
     if isinstance(request, GenerationPlan):
         return request
-    return make_plan(request, model.spec, model.fingerprint())
+    return make_plan(request, model.spec, model.fingerprint(), model.suggest_styles)
 
 
 def _say_nothing(event: Event) -> None:

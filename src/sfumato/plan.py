@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sfumato.colours import parse_background
 from sfumato.errors import RequestError
@@ -16,13 +16,19 @@ DEFAULT_SIDE = 1024
 
 
 def make_plan(
-    request: GenerationRequest, spec: ModelSpec, fingerprint: Mapping[str, str] | None = None
+    request: GenerationRequest,
+    spec: ModelSpec,
+    fingerprint: Mapping[str, str] | None = None,
+    suggest_styles: Callable[[str], tuple[str, ...]] | None = None,
 ) -> GenerationPlan:
     """The plan that draws ``request`` with the model that ``spec`` describes.
 
     Words of the prompt that name a style, a colour, a ground or an emblem become fields of the
     plan; an option given beside the prompt wins over a word inside it. ``notes`` says in
     sentences what was decided.
+
+    ``suggest_styles`` is the model's own: the styles that suit a subject, best first. Where no
+    style is asked for, they are dealt out by seed, so that four candidates differ.
 
     Raises: RequestError: an option this model cannot honour, or an unknown name.
     """
@@ -39,9 +45,8 @@ def make_plan(
             "canvas."
         )
     asked_style = parsed.style if request.style is None else _known_style(request.style, spec)
-    styles = tuple(
-        asked_style or spec.default_styles[seed % len(spec.default_styles)] for seed in seeds
-    )
+    suitable = suggest_styles(parsed.subject) if suggest_styles else spec.default_styles
+    styles = tuple(asked_style or suitable[seed % len(suitable)] for seed in seeds)
     background = (
         parsed.background if request.background is None else parse_background(request.background)
     )

@@ -57,7 +57,6 @@ def test_its_sheet_is_complete_and_consistent(name: str) -> None:
     assert spec.size_bytes >= 0
     assert spec.parameters >= 0
     assert spec.native_size >= 16
-    assert spec.preferred_batch >= 1
     assert spec.styles
     assert set(spec.default_styles) <= set(spec.styles)
     assert spec.default_styles
@@ -105,12 +104,10 @@ def test_same_plan_same_pixels(name: str) -> None:
 
 @every_model
 def test_a_picture_alone_equals_itself_in_its_batch(name: str) -> None:
-    """Only up to ``preferred_batch`` in one call: that is what the flag promises."""
     model = models.load(name)
-    plan = plan_of(model.spec, seed=5, num_images=max(2, model.spec.preferred_batch))
+    plan = plan_of(model.spec, seed=5, num_images=2)
     alone = [draw(model, plan.for_image(index)) for index in range(plan.num_images)]
-    if model.spec.preferred_batch > 1:
-        np.testing.assert_array_equal(draw(model, plan), np.concatenate(alone))
+    np.testing.assert_array_equal(draw(model, plan), np.concatenate(alone))
     again = draw(model, plan.for_image(1))  # after others were drawn: no state is carried over
     np.testing.assert_array_equal(again, alone[1])
 

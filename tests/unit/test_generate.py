@@ -258,6 +258,9 @@ class OneShot:
         pixels[:, 16:48, 16:48] = (plan.seeds[0] % 200, 90, 200, 255)
         return pixels
 
+    def suggest_styles(self, subject: str) -> tuple[str, ...]:
+        return self.spec.default_styles
+
     def fingerprint(self) -> dict[str, str]:
         return {"engine": "1"}
 
@@ -266,7 +269,7 @@ def test_a_direct_model_takes_the_only_branch(monkeypatch: pytest.MonkeyPatch) -
     from dataclasses import replace
 
     model = OneShot(replace(fake.spec(), family="direct"))
-    monkeypatch.setattr(models, "load", lambda name, threads=None: model)
+    monkeypatch.setattr(models, "load", lambda name: model)
     events: list[str] = []
     result = draw(seed=5, num_images=2, threads=1, on_event=lambda event: events.append(event.kind))
     assert [plan.seeds for plan in model.plans] == [(5,), (6,)]

@@ -152,3 +152,18 @@ def test_extra_style_words_name_the_models_styles() -> None:
 
 def test_a_plan_is_reproduced_from_the_same_request() -> None:
     assert plan_for("a red fox", seed=5) == plan_for("a red fox", seed=5)
+
+
+def test_styles_are_dealt_from_those_that_suit_the_subject() -> None:
+    spec = fake.spec()
+    request = GenerationRequest(prompt="a fox", num_images=4, seed=0)
+    asked: list[str] = []
+
+    def suggest(subject: str) -> tuple[str, ...]:
+        asked.append(subject)
+        return ("striped",)
+
+    assert make_plan(request, spec, suggest_styles=suggest).styles == ("striped",) * 4
+    assert asked == ["fox"]
+    chosen = GenerationRequest(prompt="a fox", num_images=2, seed=0, style="flat")
+    assert make_plan(chosen, spec, suggest_styles=suggest).styles == ("flat", "flat")

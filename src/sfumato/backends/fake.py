@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +45,8 @@ def spec(name: str = "fake") -> ModelSpec:
     )
 
 
-def load(name: str = "fake", **options: Any) -> FakeModel:
-    """The fake model; options are for real ones and do nothing here by design."""
+def load(name: str = "fake") -> FakeModel:
+    """The fake model, ready at once."""
     return FakeModel(name)
 
 
@@ -62,6 +61,10 @@ class FakeModel:
         positive = np.stack([_card(plan.subject, style) for style in plan.styles])
         negative = np.stack([_card(plan.negative_prompt, style) for style in plan.styles])
         return Conditioning(positive=positive, negative=negative, nearest=plan.subject)
+
+    def suggest_styles(self, subject: str) -> tuple[str, ...]:
+        """Every style suits every subject."""
+        return self.spec.default_styles
 
     def denoise(
         self, latents: NDArray[np.float32], sigma: float, cond: Conditioning, guidance_scale: float

@@ -34,7 +34,6 @@ class ModelSpec:
     sampler: str
     scheduler: str
     finish: str = "vector"  # "vector" or "raster": see ``sfumato.finish``
-    preferred_batch: int = 1  # pictures in one network call; more only where pixels stay equal
     # "negative_prompt", "guidance", "transparency"; "scene_planner": draws one subject, so
     # ``sfumato.prompt`` reads style, colour, ground and emblem from the words
     capabilities: frozenset[str] = frozenset()
@@ -63,6 +62,10 @@ class DiffusionModel(Protocol):
         """Text to conditioning for every picture of the plan."""
         ...
 
+    def suggest_styles(self, subject: str) -> tuple[str, ...]:
+        """Styles that suit a subject, best first; never empty."""
+        ...
+
     def denoise(
         self, latents: NDArray[np.float32], sigma: float, cond: Conditioning, guidance_scale: float
     ) -> NDArray[np.float32]:
@@ -83,6 +86,10 @@ class DirectModel(Protocol):
     """Draws in one go: a GAN, an autoregressive model, a hosted API."""
 
     spec: ModelSpec
+
+    def suggest_styles(self, subject: str) -> tuple[str, ...]:
+        """Styles that suit a subject, best first; never empty."""
+        ...
 
     def synthesize(self, plan: GenerationPlan) -> NDArray[np.uint8]:
         """(B, native_size, native_size, 4) uint8 sRGB, straight alpha."""

@@ -1,6 +1,6 @@
 """Find, verify and load models.
 
-A backend's entry in ``registry.MODELS`` names a ``load(name, **options)`` function; the module
+A backend's entry in ``registry.MODELS`` names a ``load(name)`` function; the module
 that holds it also has ``spec(name) -> ModelSpec``, which must not read weights. Built-in weights
 lie in ``models/weights/<name>/`` with a ``model.json`` that names every file's sha256.
 """
@@ -33,18 +33,18 @@ def spec_of(name: str | None = None) -> ModelSpec:
     return sheet
 
 
-def load(name: str | None = None, *, threads: int | None = None) -> Model:
+def load(name: str | None = None) -> Model:
     """A model, ready to draw and kept warm for the next call.
 
     Raises:
         ModelError: no such model, or its files are missing or damaged.
     """
-    return _load(MODELS.get(name or DEFAULT_MODEL).name, threads)
+    return _load(MODELS.get(name or DEFAULT_MODEL).name)
 
 
 @lru_cache(maxsize=2)
-def _load(name: str, threads: int | None) -> Model:
-    model: Model = MODELS.resolve(name)(name, threads=threads)
+def _load(name: str) -> Model:
+    model: Model = MODELS.resolve(name)(name)
     return model
 
 
@@ -64,6 +64,17 @@ def read_sheet(folder: Path) -> dict[str, Any]:
     if not isinstance(sheet, dict):
         raise ModelError(f"{path.name} of {folder.name!r} is not a JSON object.")
     return sheet
+
+
+def sheet_identity(sheet: dict[str, Any]) -> str:
+    """One sha256 for a whole model: over the names and digests of its files.
+
+    Raises: KeyError, TypeError: the sheet lacks its list of files.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(sheet["files"]):
+        digest.update(f"{name} {sheet['files'][name]['sha256']}\n".encode())
+    return digest.hexdigest()
 
 
 def verified_bytes(folder: Path, name: str, sha256: str) -> bytes:

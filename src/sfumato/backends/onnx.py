@@ -1,0 +1,239 @@
+"""The built-in model on ONNX Runtime.
+
+Four small files do the work: ``text.onnx`` turns words into a sentence vector, ``flow.onnx`` takes
+noise away from one vector a picture, ``decoder.onnx`` paints that vector at 256 px, and
+``concepts.npz`` lists what the model was shown, so that sfumato can say when it is guessing.
+
+Every network call draws exactly one picture on one thread. Several pictures are drawn side by side
+instead; so neither the batch a picture is in nor the number of threads changes one bit of it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfumato.backends.concepts import Concepts, lean_towards
+from sfumato.diffusion import guided
+from sfumato.errors import BackendError, ModelError
+from sfumato.models import Conditioning, ModelSpec
+from sfumato.models.catalogue import WEIGHTS, read_sheet, sheet_identity, verified_bytes
+from sfumato.request import GenerationPlan
+
+_MAX_TOKENS = 24
+_TEXT_WIDTH = 384
+# flat first: the cleanest on a screen; a glyph only where it is asked for or all there is
+_STYLE_ORDER = ("flat", "cartoon", "classic", "soft", "glyph")
+_STYLE_WORDS = {
+    "modern": "flat", "fluent": "flat", "material": "flat",
+    "sticker": "cartoon", "comic": "cartoon", "playful": "cartoon",
+    "traditional": "classic", "detailed": "classic",
+    "gentle": "soft", "pastel": "soft", "rounded style": "soft",
+    "monochrome": "glyph", "silhouette": "glyph", "solid": "glyph", "pictogram": "glyph",
+    "stencil": "glyph", "one-colour": "glyph", "black and white": "glyph",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def spec(name: str) -> ModelSpec:
+    """The sheet of a built-in model; weights stay on disk.
+
+    Raises: ModelError: the sheet is missing or not readable.
+    """
+    sheet = read_sheet(WEIGHTS / name)
+    try:
+        styles = tuple(s for s in _STYLE_ORDER if s in sheet["styles"])
+        styles += tuple(s for s in sheet["styles"] if s not in styles)
+        return ModelSpec(
+            name=name,
+            family="diffusion",
+            summary=sheet["summary"],
+            licence=sheet["licence"],
+            version=sheet["version"],
+            sha256=sheet_identity(sheet),
+            size_bytes=sum(entry["bytes"] for entry in sheet["files"].values()),
+            parameters=sheet["parameters"],
+            native_size=sheet["native_size"],
+            latent_shape=(sheet["components"],),
+            styles=styles,
+            default_styles=tuple(s for s in styles if s != "glyph") or styles,
+            num_inference_steps=sheet["num_inference_steps"],
+            guidance_scale=sheet["guidance_scale"],
+            sampler=sheet["sampler"],
+            scheduler=sheet["scheduler"],
+            finish="vector",
+            capabilities=frozenset(
+                {"negative_prompt", "guidance", "transparency", "scene_planner"}
+            ),
+            style_words={w: s for w, s in _STYLE_WORDS.items() if s in styles},
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"The model.json of {name!r} is damaged ({error!r} is missing or wrong).",
+            hint="Reinstall sfumato: pip install --force-reinstall sfumato",
+        ) from None
+
+
+def load(name: str) -> OnnxModel:
+    """Read, verify and start a built-in model.
+
+    Raises: ModelError: a file is missing, truncated or changed.
+    """
+    return OnnxModel(WEIGHTS / name)
+
+
+class OnnxModel:
+    """Implements ``DiffusionModel`` for the whole-picture network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.spec = spec(folder.name)
+        self._sheet = read_sheet(folder)
+        files = self._sheet["files"]
+
+        def content(file: str) -> bytes:
+            return verified_bytes(folder, file, files[file]["sha256"])
+
+        # hashing and graph building release the interpreter lock: the four overlap
+        with ThreadPoolExecutor(4) as pool:
+            text = pool.submit(lambda: _session(content("text.onnx")))
+            flow = pool.submit(lambda: _session(content("flow.onnx")))
+            decoder = pool.submit(lambda: _session(content("decoder.onnx")))
+            concepts = pool.submit(lambda: Concepts(io.BytesIO(content("concepts.npz"))))
+            self._tokenizer = _tokenizer(content("tokenizer.json"))
+            self._text, self._flow, self._decoder = (
+                text.result(),
+                flow.result(),
+                decoder.result(),
+            )
+            self.concepts = concepts.result()
+        self._style_numbers = {style: i for i, style in enumerate(self._sheet["styles"])}
+
+    def encode_prompt(self, plan: GenerationPlan) -> Conditioning:
+        """Words to sentence vectors: positive and negative are (B, 385) float32.
+
+        The last column is the style's number. A subject the model was not shown leans towards the
+        nearest one it was; an empty negative prompt is a row of zeros, the network's "no text".
+        """
+        vector = self._sentence(plan.subject)
+        match = self.concepts.nearest(vector)
+        vector = lean_towards(vector, self._sentence(match.caption), match.similarity)
+        negative = np.zeros(_TEXT_WIDTH, np.float32)
+        if plan.negative_prompt.strip():
+            negative = self._sentence(plan.negative_prompt)
+        numbers = np.array([[self._style_numbers[s]] for s in plan.styles], np.float32)
+        count = plan.num_images
+        return Conditioning(
+            positive=np.concatenate([np.tile(vector, (count, 1)), numbers], axis=1),
+            negative=np.concatenate([np.tile(negative, (count, 1)), numbers], axis=1),
+            known=match.similarity,
+            nearest=match.concept,
+        )
+
+    def suggest_styles(self, subject: str) -> tuple[str, ...]:
+        """Styles the nearest known subject was shown in, in the model's order of preference."""
+        shown = self.concepts.nearest(self._sentence(subject)).styles
+        suitable = tuple(s for s in self.spec.default_styles if s in shown)
+        return suitable or tuple(s for s in self.spec.styles if s in shown)
+
+    def denoise(
+        self, latents: NDArray[np.float32], sigma: float, cond: Conditioning, guidance_scale: float
+    ) -> NDArray[np.float32]:
+        """(B, K) float32 to the estimate of the clean latents, guidance applied."""
+        with_text = self._predict(latents, sigma, cond.positive)
+        if guidance_scale == 1.0:
+            return with_text
+        return guided(with_text, self._predict(latents, sigma, cond.negative), guidance_scale)
+
+    def decode(self, latents: NDArray[np.float32], plan: GenerationPlan) -> NDArray[np.uint8]:
+        """(B, K) to (B, 256, 256, 4) uint8 sRGB, straight alpha."""
+        drawn = [_straight(_run(self._decoder, latents=row[None])[0]) for row in latents]
+        return np.stack(drawn)
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """What decides the pixels besides the weights."""
+        from importlib.metadata import version
+
+        import onnxruntime
+        import PIL
+
+        return {
+            "sfumato": version("sfumato"),
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+            "pillow": PIL.__version__,
+            "resvg-py": version("resvg-py"),
+            "precision": "int8 weights, fp32 sums",
+        }
+
+    def _predict(
+        self, latents: NDArray[np.float32], sigma: float, cond: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        rows = []
+        for row, words in zip(latents, cond, strict=True):
+            rows.append(
+                _run(
+                    self._flow,
+                    latents=row[None],
+                    sigma=np.array([sigma], np.float32),
+                    text=words[None, :_TEXT_WIDTH],
+                    style=np.array([words[_TEXT_WIDTH]], np.int64),
+                )[0]
+            )
+        return np.stack(rows)
+
+    @lru_cache(maxsize=256)  # noqa: B019 - models live as long as the program
+    def _sentence(self, text: str) -> NDArray[np.float32]:
+        """Unit sentence vector, (384,) float32."""
+        ids = np.array([self._tokenizer.encode(text).ids], np.int64)
+        _, pooled = self._text.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        vector: NDArray[np.float32] = pooled[0]
+        return vector
+
+
+def _straight(premultiplied: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(4, H, W) premultiplied 0..1 to (H, W, 4) uint8 with straight alpha."""
+    alpha = premultiplied[3:]
+    colour = np.where(alpha > 1 / 512, premultiplied[:3] / np.maximum(alpha, 1 / 512), 0.0)
+    rgba = np.concatenate([colour.clip(0.0, 1.0), alpha]).transpose(1, 2, 0)
+    return (rgba * 255.0 + 0.5).astype(np.uint8)
+
+
+def _run(session: Any, **feed: NDArray[Any]) -> NDArray[np.float32]:
+    try:
+        result: NDArray[np.float32] = session.run(None, feed)[0]
+    except Exception as error:  # ONNX Runtime's own errors share no public base class
+        raise BackendError(
+            f"ONNX Runtime stopped: {error}.", hint="Run 'sfumato doctor' to check the install."
+        ) from error
+    return result
+
+
+def _session(content: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # as above
+        raise ModelError(
+            f"ONNX Runtime cannot start the model: {error}.",
+            hint="Upgrade it: pip install -U onnxruntime",
+        ) from error
+
+
+def _tokenizer(content: bytes) -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_buffer(content)
+    tokenizer.enable_truncation(_MAX_TOKENS)
+    return tokenizer
