@@ -8,6 +8,8 @@ Importing this package loads neither NumPy nor an engine; names are resolved on 
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -81,6 +83,18 @@ if TYPE_CHECKING:
         GenerationRequest,
         GenerationResult,
     )
+
+
+class _Package(ModuleType):
+    """Keeps ``sfumato.generate`` the function; importing the file of that name would hide it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "generate" and isinstance(value, ModuleType):
+            value = value.generate
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

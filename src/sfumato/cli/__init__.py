@@ -1,1 +1,1 @@
-"""The command line: ``main.py`` and one file per command."""
+"""The command line: one file a command; ``main`` finds them, everything else is imported late."""

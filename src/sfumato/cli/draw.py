@@ -1,0 +1,209 @@
+"""``sfumato draw``: words in, picture files out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sfumato.cli import params
+from sfumato.cli.preview import Protocol, show_preview, terminal_protocol
+from sfumato.cli.report import Reporter, Voice
+from sfumato.cli.target import make_folder, resolve_target
+from sfumato.errors import RequestError, SfumatoError
+
+if TYPE_CHECKING:
+    from sfumato.files import WriteOptions
+    from sfumato.request import GeneratedImage, GenerationRequest
+
+EXAMPLES = """\b
+Examples:
+  sfumato "a red fox"
+  sfumato "a red fox, flat" -n 4 --seed 7
+  sfumato "app icon of a rocket" --background "#1d4ed8" -o rocket.png
+  sfumato "a paper boat" --format svg
+  sfumato "a lighthouse" --ar 16:9 --size 2048
+  sfumato "a heart" -o - > heart.png
+  sfumato --from prompts.csv -o pictures/
+"""
+
+
+@click.command(epilog=EXAMPLES, short_help="Draw pictures from words: the default command.")
+@click.argument("words", nargs=-1, metavar="[PROMPT | -]")
+@click.option("-n", "--num-images", type=int, help="How many pictures; each has its own seed.")
+@click.option("--seed", type=params.SEED, help="Same seed, same picture. Several use seed + 1, ...")
+@click.option(
+    "--size",
+    type=params.SIZE,
+    metavar="WxH",
+    help="Pixels, 16 to 4096 a side; 1024x1024 if not given.",
+)
+@click.option("--ar", type=params.ASPECT, help="Aspect ratio; the longest side is that of --size.")
+@click.option("--steps", type=int, help="More steps, finer and slower.")
+@click.option("--guidance", type=float, help="How closely to follow the words; 1 is off.")
+@click.option("--negative", metavar="TEXT", help="What the picture should not show.")
+@click.option("--style", type=params.STYLE, help="One of the model's styles (sfumato models).")
+@click.option("--background", metavar="COLOUR", help="transparent, opaque, #rrggbb or a name.")
+@click.option("--format", "format_", type=params.FORMAT, help="File format; png if not given.")
+@click.option(
+    "-o", "--output", metavar="FILE|DIR|-", help="Where to: a file, a folder, or - for stdout."
+)
+@click.option("--from", "source", metavar="FILE", help="A prompt a line (.txt), or .csv / .jsonl.")
+@click.option("--model", type=params.MODEL, help="Which model draws.")
+@click.option("--sampler", type=params.SAMPLER, help="How noise is turned into a picture.")
+@click.option("--scheduler", type=params.SCHEDULER, help="How the steps are spaced.")
+@click.option("--device", metavar="DEVICE", help="Where to compute: auto or cpu.")
+@click.option("--threads", type=int, help="CPU threads; all cores if not given.")
+@click.option("--open", "open_", is_flag=True, help="Open the first picture when done.")
+@click.option("--show/--no-show", default=None, help="Preview in the terminal; on where it can.")
+@click.option("--no-metadata", is_flag=True, help="Leave the recipe out of the file.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture on stdout.")
+def draw(
+    words: tuple[str, ...],
+    source: str | None,
+    output: str | None,
+    format_: str | None,
+    open_: bool,
+    show: bool | None,
+    no_metadata: bool,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Draw PROMPT and save the picture as <prompt>-<seed>.png in the current folder.
+
+    With - the prompts are read from stdin, one a line. Existing files are never overwritten: a
+    number is added to the name. Several prompts make a batch: pictures and a manifest.jsonl in
+    one folder, and running it again draws only what is missing or changed.
+    """
+    if quiet and as_json:
+        raise click.UsageError("--quiet and --json exclude each other.")
+    if (output == "-") and (as_json or open_):
+        raise click.UsageError("-o - gives stdout to the picture: leave --json and --open out.")
+    voice: Voice = "quiet" if quiet else "json" if as_json else "people"
+    reporter = Reporter(voice, on_stderr=output == "-")
+    protocol = _preview_protocol(show, voice, output)
+    options["format"] = format_
+    prompts = _prompts(words, source)
+    if source is None and len(prompts) == 1:
+        request = params.make_request({**options, "prompt": prompts[0][1]})
+        if output == "-":
+            _draw_to_stdout(request, _write_options(format_, no_metadata), reporter)
+        else:
+            target = resolve_target(output, format_)
+            write = _write_options(format_, no_metadata)
+            _draw_to_files(request, target, write, reporter, protocol, open_)
+        return
+    if output == "-" or open_:
+        raise click.UsageError("A batch goes to a folder: use -o DIR, without --open.")
+    from sfumato.cli.batch import draw_batch
+    from sfumato.cli.rows import Row, read_rows
+
+    rows = (
+        read_rows(Path(source))
+        if source is not None
+        else [Row(line=line, cells={"prompt": prompt}) for line, prompt in prompts]
+    )
+    code = draw_batch(
+        rows,
+        common=options,
+        folder=make_folder(Path(output or ".")),
+        metadata=not no_metadata,
+        reporter=reporter,
+        protocol=protocol,
+    )
+    click.get_current_context().exit(code)
+
+
+def _prompts(words: tuple[str, ...], source: str | None) -> list[tuple[int, str]]:
+    """(line number, prompt) of everything to draw, from the arguments or from stdin."""
+    if source is not None:
+        if words:
+            raise click.UsageError("Give a prompt or --from FILE, not both.")
+        return []
+    if not words:
+        raise click.UsageError('Say what to draw, for example: sfumato "a red fox"')
+    if words != ("-",):
+        return [(1, " ".join(words))]
+    from sfumato.cli.rows import prompt_lines
+
+    # half characters survive reading, so that the request can say where they are
+    text = sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape")
+    return prompt_lines(text) or [(1, "")]
+
+
+def _preview_protocol(show: bool | None, voice: Voice, output: str | None) -> Protocol | None:
+    """How to show pictures in this terminal; None where it cannot or should not.
+
+    Raises: RequestError: a preview was asked for and cannot be shown.
+    """
+    if show is False:
+        return None
+    protocol = terminal_protocol() if voice == "people" and output != "-" else None
+    if show and protocol is None:
+        raise RequestError(
+            "--show needs a terminal that can show pictures (kitty, iTerm2 or sixel).",
+            hint="Leave it out, or name the protocol in SFUMATO_PREVIEW.",
+        )
+    return protocol
+
+
+def _write_options(format_: str | None, no_metadata: bool) -> WriteOptions:
+    from sfumato.files import WriteOptions
+
+    return WriteOptions(format=format_, metadata=not no_metadata)
+
+
+def _draw_to_files(
+    request: GenerationRequest,
+    target: Path,
+    write: WriteOptions,
+    reporter: Reporter,
+    protocol: Protocol | None,
+    open_: bool,
+) -> None:
+    """Draw, save and report each picture as soon as it is finished."""
+    from sfumato.cli.session import Session
+    from sfumato.files import save_image
+    from sfumato.generate import generate
+
+    paths: list[Path] = []
+    with Session(request.num_images, show_bar=reporter.voice != "quiet") as session:
+
+        def keep(image: GeneratedImage) -> None:
+            with session.saving():
+                paths.append(save_image(image, target, options=write))
+                reporter.picture(image, paths[-1])
+                show_preview(image, protocol)
+
+        generate(request, on_event=session.on_event, on_image=keep, stop=session.stop)
+    if open_ and click.launch(str(paths[0])) != 0:
+        raise SfumatoError(
+            f"{paths[0]} was saved, but no program opened it.", hint="Open it by hand."
+        )
+
+
+def _draw_to_stdout(request: GenerationRequest, write: WriteOptions, reporter: Reporter) -> None:
+    """Draw one picture and put the file's bytes on stdout.
+
+    Raises: RequestError: more than one picture, or stdout is a terminal.
+    """
+    if request.num_images != 1:
+        raise RequestError("-o - takes one picture.", hint="Leave -n out, or give a folder to -o.")
+    if sys.stdout.isatty():
+        raise RequestError(
+            "-o - would print a picture's bytes on the terminal.",
+            hint="Send them on: sfumato ... -o - > picture.png",
+        )
+    from sfumato.cli.session import Session
+    from sfumato.files import encode_image
+    from sfumato.generate import generate
+
+    with Session(1, show_bar=reporter.voice != "quiet") as session:
+        image = generate(request, on_event=session.on_event, stop=session.stop).images[0]
+    sys.stdout.buffer.write(encode_image(image, write.format or "png", options=write))
+    sys.stdout.buffer.flush()
+    reporter.picture(image, None)

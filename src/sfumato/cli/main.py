@@ -1,0 +1,173 @@
+"""The entry of ``sfumato``: finds the command, runs it, turns every failure into one line.
+
+Starting is fast because a command's module is imported only when that command runs, and the
+modules import NumPy, Pillow, rich and the engine only inside the functions that need them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import click
+from click.shell_completion import CompletionItem
+
+from sfumato import __version__
+from sfumato.errors import Cancelled, SfumatoError
+
+COMMANDS = {
+    "draw": "sfumato.cli.draw:draw",
+    "models": "sfumato.cli.models:models",
+    "info": "sfumato.cli.info:info",
+    "redo": "sfumato.cli.redo:redo",
+    "compare": "sfumato.cli.compare:compare",
+    "doctor": "sfumato.cli.doctor:doctor",
+    "train": "sfumato.cli.train:train",
+    "completion": "sfumato.cli.completion:completion",
+}
+DEFAULT_COMMAND = "draw"
+
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are strings until they are used, and whose default is ``draw``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Anything that is no command and no option of the group is something to draw."""
+        own = {name for param in self.get_params(ctx) for name in param.opts}
+        if args and args[0] not in COMMANDS and args[0] not in own:
+            args = [DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C and a reader that left end it in our words, not click's."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Cancelled("Stopped.") from None
+        except BrokenPipeError:
+            ctx.exit(_quiet_exit())
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and the options of ``draw``, which may be typed without its name."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            drawing = self.get_command(ctx, DEFAULT_COMMAND)
+            assert drawing is not None
+            seen = {item.value for item in found}
+            inner = click.Context(drawing, parent=ctx, info_name=DEFAULT_COMMAND)
+            found += [
+                item for item in drawing.shell_complete(inner, incomplete) if item.value not in seen
+            ]
+        return found
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+  sfumato "a red fox"            draws it (short for: sfumato draw "a red fox")
+  sfumato draw --help            every option of drawing
+  sfumato -- models              draws the word "models"
+""",
+)
+@click.version_option(__version__, "-V", "--version", message="sfumato %(version)s")
+def cli() -> None:
+    """Words into pictures, on your own machine.
+
+    Give it a few words and it draws them. The commands below do the rest.
+    """
+
+
+def run(args: list[str] | None = None) -> NoReturn:
+    """Run the command line and leave the process with the right exit code.
+
+    Every failure is one line on stderr: errors sfumato raises carry their own exit code, mistakes
+    in the command itself end with 2, an interruption with 130, a bug in sfumato with 70.
+    """
+    _never_fail_to_print()
+    code = _run(args)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _quiet_exit()
+    sys.exit(code)
+
+
+def _run(args: list[str] | None) -> int:
+    try:
+        outcome: Any = cli.main(args=args, prog_name="sfumato", standalone_mode=False)
+        return outcome if isinstance(outcome, int) else 0
+    except SfumatoError as error:
+        _show_traceback_if_wanted()
+        say_error(error.one_line())
+        return error.exit_code
+    except click.UsageError as error:
+        say_error(_usage_line(error))
+        return error.exit_code
+    except click.ClickException as error:
+        say_error(error.format_message())
+        return error.exit_code
+    except click.Abort:
+        return Cancelled.exit_code
+    except Exception as error:
+        _show_traceback_if_wanted()
+        say_error(
+            f"Something unexpected happened ({type(error).__name__}: {error}). This is a fault in "
+            "sfumato; run it again with SFUMATO_DEBUG=1 to see where."
+        )
+        return EXIT_BUG
+
+
+def say_error(sentence: str) -> None:
+    """One line on stderr, whatever the sentence holds."""
+    with suppress(BrokenPipeError):
+        click.echo(f"sfumato: {' '.join(sentence.split())}", err=True)
+
+
+def _usage_line(error: click.UsageError) -> str:
+    sentence = error.format_message()
+    if type(error) is click.BadParameter and error.param is not None:
+        sentence = f"{error.param.get_error_hint(error.ctx)}: {error.message}"
+    sentence = sentence.rstrip(".")
+    command = error.ctx.command_path if error.ctx is not None else "sfumato"
+    return f"{sentence}. See: {command} --help"
+
+
+def _never_fail_to_print() -> None:
+    """A terminal that cannot write a character shows its code instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _quiet_exit() -> int:
+    """The reader of our output has left; Python must not try to flush to it again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    return EXIT_BROKEN_PIPE
+
+
+def _show_traceback_if_wanted() -> None:
+    if os.environ.get("SFUMATO_DEBUG"):
+        import traceback
+
+        traceback.print_exc()

@@ -1,0 +1,78 @@
+"""Where a picture goes: the folder or file that ``-o`` names, made ready before drawing begins."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+
+from sfumato.cli.params import format_of
+from sfumato.errors import RequestError, StorageError
+
+
+def resolve_target(output: str | None, format_: str | None = None) -> Path:
+    """The folder or file that ``output`` names; None is the current folder.
+
+    Raises:
+        StorageError: the place cannot be written to.
+        RequestError: the name's suffix is no format, or not the one asked for.
+    """
+    if output is None:
+        return make_folder(Path())
+    target = Path(output)
+    separators = tuple(filter(None, (os.sep, os.altsep)))
+    if output.endswith(separators) or _is_folder(target):
+        return make_folder(target)
+    if target.suffix and format_ not in (None, format_of(target)):
+        raise RequestError(
+            f"{output!r} does not end like the format {format_}.", hint="Change one of the two."
+        )
+    make_folder(target.parent)
+    return target
+
+
+def make_folder(folder: Path) -> Path:
+    """``folder``, made if it is missing, and writable.
+
+    Raises: StorageError: it is a file, or cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StorageError(
+            f"The folder {str(folder)!r} cannot be made ({reason}).", hint="Choose another with -o."
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StorageError(
+            f"The folder {str(folder)!r} cannot be written to.", hint="Choose another with -o."
+        )
+    return folder
+
+
+def write_new(content: bytes, target: Path) -> Path:
+    """Write a file under ``target`` or, where that is taken, the next free number.
+
+    Raises: StorageError: it could not be written.
+    """
+    for number in itertools.count(1):
+        name = target.name if number == 1 else f"{target.stem}-{number}{target.suffix}"
+        path = target.with_name(name)
+        try:
+            with path.open("xb") as file:
+                file.write(content)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StorageError(
+                f"{path} could not be written: {error.strerror}.", hint="Choose another place."
+            ) from None
+        return path
+    raise AssertionError("unreachable: there is always a next number")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except ValueError:  # a NUL inside, in older Pythons
+        return False

@@ -1,0 +1,108 @@
+"""``sfumato train``: make training data, train a model, export it.
+
+Everything here runs in ``sfumato.training``, which needs torch; it is reached by name, so that the
+default install neither has it nor misses it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sfumato.errors import MissingExtraError
+
+_EXTRA_PACKAGES = frozenset({"torch", "safetensors", "onnx", "onnxscript"})
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_EXISTING_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+
+
+@click.group()
+def train() -> None:
+    """Make training data, train a model of your own, export it.
+
+    Needs the optional dependencies: pip install 'sfumato[train]'
+    """
+
+
+@train.group()
+def data() -> None:
+    """Build the folders of pictures and captions that training reads."""
+
+
+@data.command()
+@click.option("--out", type=_FOLDER, required=True, help="The new folder to build.")
+@click.option(
+    "--preset",
+    type=click.Choice(["curated", "full", "judge"]),
+    default="curated",
+    show_default=True,
+    help="curated: the packs chiaro learns from; full: every pack; judge: for measuring only.",
+)
+@click.option("--cache", type=_FOLDER, help="Where downloaded packs are kept between builds.")
+def icons(out: Path, preset: str, cache: Path | None) -> None:
+    """Fetch the pinned icon packs, clean and caption them, and list every source."""
+    call(
+        "sfumato.training.data.icons:build_data",
+        out=out,
+        preset=preset,
+        cache=cache if cache is not None else out.with_name(f"{out.name}-packs"),
+        on_progress=_Counter(),
+    )
+    click.echo(f"The data set is in {out}.")
+
+
+@train.command(short_help="Train chiaro, or fine-tune it.")
+@click.option("--data", "data_", type=_EXISTING_FOLDER, required=True, help="Pictures, captions.")
+@click.option("--preset", default="whole-picture", show_default=True, help="The size of model.")
+@click.option("--out", type=_FOLDER, required=True, help="The run's folder; also to continue one.")
+@click.option("--resume", is_flag=True, help="Continue the run that is in --out.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so long.")
+@click.option("--steps", type=click.IntRange(min=1), help="Stop after so many steps.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures a step.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+@click.option("--from-weights", metavar="PATH|chiaro", help="Start from these weights.")
+@click.option("--yes", is_flag=True, help="Start without asking, whatever the estimate says.")
+def chiaro(data_: Path, **options: Any) -> None:
+    """Train chiaro, or fine-tune it on your own pictures with --from-weights chiaro.
+
+    Says how long it will take before it starts.
+    """
+    call("sfumato.training.run:train", data=data_, **options)
+
+
+@train.command(short_help="Make a model folder out of a run.")
+@click.argument("run", type=_EXISTING_FOLDER)
+@click.option("--out", type=_FOLDER, required=True, help="The model folder to write.")
+def export(run: Path, out: Path) -> None:
+    """Turn a training run into a model folder that sfumato draws with, parity checked."""
+    call("sfumato.training.export:export", run=run, out=out)
+    click.echo(f"The model is in {out}.")
+
+
+def call(target: str, **options: Any) -> Any:
+    """Call ``module:function`` of the training room.
+
+    Raises: MissingExtraError: a package of the ``train`` extra is not installed.
+    """
+    module, _, function = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)(**options)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in _EXTRA_PACKAGES:
+            raise MissingExtraError("Training", "train") from None
+        raise
+
+
+class _Counter:
+    """Prints a line when the work changes, and not for every picture."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        if what != self._last:
+            self._last = what
+            click.echo(f"{done}/{total} {what}", err=True)

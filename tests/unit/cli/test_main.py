@@ -1,0 +1,127 @@
+"""Finding the command, and one line with the right exit code for everything that goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sfumato import __version__
+from sfumato.cli import draw as draw_module
+from sfumato.cli.main import COMMANDS, cli
+
+Sfumato = Callable[..., Any]  # the fixture: its arguments in, what the call left behind out
+
+
+def test_words_are_drawn_without_a_command(sfumato: Sfumato, folder: Path) -> None:
+    assert sfumato("a red fox", "--model", "fake", "--size", "32", "--seed", "7").code == 0
+    assert (folder / "a-red-fox-7.png").is_file()
+
+
+def test_options_may_come_before_the_words(sfumato: Sfumato, folder: Path) -> None:
+    assert sfumato("--seed", "7", "--model", "fake", "--size", "32", "a", "red", "fox").code == 0
+    assert (folder / "a-red-fox-7.png").is_file()
+
+
+@pytest.mark.parametrize("before", [["--"], ["draw"], ["--seed=7"]])
+def test_a_commands_name_can_be_drawn(sfumato: Sfumato, folder: Path, before: list[str]) -> None:
+    rest = [] if before == ["--"] else ["--model", "fake", "--size", "32"]
+    if before == ["--"]:
+        # everything behind -- is words, so the default model draws them: only the parse is tested
+        with pytest.MonkeyPatch.context() as patch:
+            asked: list[tuple[str, ...]] = []
+            patch.setattr(draw_module.draw, "callback", lambda words, **rest: asked.append(words))
+            assert sfumato("--", "models").code == 0
+        assert asked == [("models",)]
+    else:
+        assert sfumato(*before, *rest, "models").code == 0
+        assert len(list(folder.glob("models-*.png"))) == 1
+
+
+def test_a_known_command_wins(sfumato: Sfumato) -> None:
+    assert "test cards" in sfumato("models", "fake").text
+
+
+def test_every_command_has_help(sfumato: Sfumato) -> None:
+    page = sfumato("--help").text
+    for name in COMMANDS:
+        assert name in page
+        assert "Usage: sfumato " + name in sfumato(name, "--help").text
+    assert sfumato("-h").text == page
+
+
+def test_the_help_of_draw_lists_what_is_registered(sfumato: Sfumato) -> None:
+    page = sfumato("draw", "--help").text
+    for choice in ("png|webp|jpeg|svg|pdf|ico", "euler|heun", "uniform|shifted|cosine", "chiaro"):
+        assert choice in page
+
+
+def test_the_version(sfumato: Sfumato) -> None:
+    assert sfumato("--version").text == f"sfumato {__version__}\n"
+
+
+def test_no_words_at_all_show_the_help(sfumato: Sfumato) -> None:
+    outcome = sfumato()
+    assert outcome.code == 2
+    assert "Usage: sfumato" in outcome.err
+
+
+def test_a_bug_is_one_line_and_says_how_to_see_more(
+    sfumato: Sfumato, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**options: object) -> None:
+        raise ZeroDivisionError("a\nb")
+
+    monkeypatch.setattr(draw_module.draw, "callback", broken)
+    outcome = sfumato("a fox")
+    assert outcome.code == 70
+    assert outcome.err.count("\n") == 1
+    assert "ZeroDivisionError: a b" in outcome.err
+    assert "SFUMATO_DEBUG=1" in outcome.err
+
+
+def test_the_traceback_is_there_for_those_who_ask(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(draw_module.draw, "callback", broken)
+    monkeypatch.setenv("SFUMATO_DEBUG", "1")
+    from sfumato.cli.main import run
+
+    with pytest.raises(SystemExit):
+        run(["a fox"])
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interruption_anywhere_is_one_line(
+    sfumato: Sfumato, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(**options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(draw_module.draw, "callback", interrupted)
+    outcome = sfumato("a fox")
+    assert (outcome.code, outcome.err) == (130, "sfumato: Stopped.\n")
+
+
+def test_commands_load_no_engine_until_they_run() -> None:
+    code = (
+        "import sys, sfumato.cli.main as main\n"
+        "for name in main.COMMANDS: main.cli.get_command(None, name)\n"
+        "heavy = {'numpy', 'PIL', 'rich', 'onnxruntime', 'torch'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)) or 0)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_options_of_draw_are_completed_without_its_name() -> None:
+    from click import Context
+
+    found = {item.value for item in cli.shell_complete(Context(cli), "--s")}
+    assert {"--seed", "--size", "--style", "--sampler"} <= found
