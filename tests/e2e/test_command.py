@@ -97,6 +97,33 @@ def test_a_folder_that_cannot_be_written_to(run: Run) -> None:
     assert refused.stderr.count(b"\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("args", [["--json"], ["-o", "-"]])
+def test_an_output_that_is_full(folder: Path, args: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sfumato", "a fox", *SMALL, *args],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 6
+    assert b"No space left" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes a descriptor as Unix shells do")
+def test_no_output_at_all(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sfumato", "a fox", *SMALL, "--seed", "7"],
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: os.close(1),
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert names(folder) == ["a-fox-7.png"]
+
+
 def test_a_damaged_picture(run: Run, folder: Path) -> None:
     run("a fox", *SMALL, "-o", "fox.png")
     whole = (folder / "fox.png").read_bytes()

@@ -48,7 +48,10 @@ Examples:
 @click.option("--background", metavar="COLOUR", help="transparent, opaque, #rrggbb or a name.")
 @click.option("--format", "format_", type=params.FORMAT, help="File format; png if not given.")
 @click.option(
-    "-o", "--output", metavar="FILE|DIR|-", help="Where to: a file, a folder, or - for stdout."
+    "-o",
+    "--output",
+    metavar="FILE|DIR|-",
+    help="A file; a folder (a new one ends with /); or - for stdout.",
 )
 @click.option("--from", "source", metavar="FILE", help="A prompt a line (.txt), or .csv / .jsonl.")
 @click.option("--model", type=params.MODEL, help="Which model draws.")

@@ -16,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sfumato import __version__
-from sfumato.errors import Cancelled, SfumatoError
+from sfumato.errors import Cancelled, SfumatoError, StorageError
 
 COMMANDS = {
     "draw": "sfumato.cli.draw:draw",
@@ -103,17 +103,13 @@ def run(args: list[str] | None = None) -> NoReturn:
     in the command itself end with 2, an interruption with 130, a bug in sfumato with 70.
     """
     _never_fail_to_print()
-    code = _run(args)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = _quiet_exit()
-    sys.exit(code)
+    sys.exit(_run(args))
 
 
 def _run(args: list[str] | None) -> int:
     try:
         outcome: Any = cli.main(args=args, prog_name="sfumato", standalone_mode=False)
+        sys.stdout.flush()
         return outcome if isinstance(outcome, int) else 0
     except SfumatoError as error:
         _show_traceback_if_wanted()
@@ -127,6 +123,13 @@ def _run(args: list[str] | None) -> int:
         return error.exit_code
     except click.Abort:
         return Cancelled.exit_code
+    except BrokenPipeError:
+        return _quiet_exit()
+    except OSError as error:
+        _show_traceback_if_wanted()
+        say_error(f"The output cannot be written ({error}).")
+        _quiet_exit()
+        return StorageError.exit_code
     except Exception as error:
         _show_traceback_if_wanted()
         say_error(
@@ -152,15 +155,16 @@ def _usage_line(error: click.UsageError) -> str:
 
 
 def _never_fail_to_print() -> None:
-    """A terminal that cannot write a character shows its code instead of ending the program."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+    """Where a stream cannot take a character it gets its code, and a closed one takes anything."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        elif hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _quiet_exit() -> int:
-    """The reader of our output has left; Python must not try to flush to it again."""
+    """Our output goes nowhere; Python must not try to flush to it again."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     return EXIT_BROKEN_PIPE

@@ -75,10 +75,12 @@ def chiaro(data_: Path, **options: Any) -> None:
 
 @train.command(short_help="Make a model folder out of a run.")
 @click.argument("run", type=_EXISTING_FOLDER)
+@click.option("--data", "data_", type=_EXISTING_FOLDER, required=True, help="What it learnt from.")
 @click.option("--out", type=_FOLDER, required=True, help="The model folder to write.")
-def export(run: Path, out: Path) -> None:
+@click.option("--name", default="chiaro", show_default=True, help="What the model is called.")
+def export(run: Path, data_: Path, out: Path, name: str) -> None:
     """Turn a training run into a model folder that sfumato draws with, parity checked."""
-    call("sfumato.training.export:export", run=run, out=out)
+    call("sfumato.training.export:export", run=run, data=data_, out=out, name=name)
     click.echo(f"The model is in {out}.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import subprocess
 import sys
@@ -183,8 +184,10 @@ def test_export_is_called_as_asked(
 ) -> None:
     calls = fake_room(monkeypatch, "sfumato.training.export", "export")
     Path("run").mkdir()
-    assert sfumato("train", "export", "run", "--out", "model").code == 0
-    assert calls == [{"run": Path("run"), "out": Path("model")}]
+    Path("d").mkdir()
+    args = ("train", "export", "run", "--data", "d", "--out", "model", "--name", "mine")
+    assert sfumato(*args).code == 0
+    assert calls == [{"run": Path("run"), "data": Path("d"), "out": Path("model"), "name": "mine"}]
 
 
 def test_train_reaches_training_with_every_option(
@@ -212,6 +215,20 @@ def test_train_reaches_training_with_every_option(
             "yes": True,
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        ("sfumato.training.data.icons:build_data", ["out", "preset", "cache", "on_progress"]),
+        ("sfumato.training.export:export", ["run", "data", "out", "name"]),
+    ],
+)
+def test_the_real_functions_take_what_the_commands_give(target: str, options: list[str]) -> None:
+    pytest.importorskip("torch", reason="the training extra is not installed")
+    module, _, function = target.partition(":")
+    signature = inspect.signature(getattr(importlib.import_module(module), function))
+    signature.bind(**dict.fromkeys(options))
 
 
 @pytest.mark.parametrize(
