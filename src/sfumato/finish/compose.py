@@ -1,0 +1,202 @@
+"""Place the drawing on its canvas: ground, emblem, keyline, shapes, as one SVG document."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import resvg_py
+from numpy.typing import NDArray
+from PIL import Image
+
+from sfumato.colours import rgb_of, to_hex
+from sfumato.errors import BackendError
+from sfumato.finish.curves import Outline
+from sfumato.finish.emblem import SHAPES
+from sfumato.finish.trace import FRAME, Shape
+from sfumato.oklab import evenly, srgb_to_oklab
+from sfumato.request import Emblem, GenerationPlan
+
+__all__ = ["Canvas", "Placement", "document", "glyph_colour", "keyline_colour", "place", "render"]
+
+_SHORT_SIDE = 1024.0  # units of the document along the canvas' shorter side
+_MARGIN = 0.06  # of that side, around the drawing; the spacing icon sets agree on
+_OVERSHOOT = 1.01  # a scene goes a little past the edges, so that no soft border shows
+_EMBLEM_MARGIN = 0.03
+_MOST_ENLARGED = 1.8  # a drawing that is meant to be small stays small
+_PAPER, _INK = "#ffffff", "#24262b"
+_KEYLINE = 26.0  # units: half of it shows around the drawing
+_ALIKE = 0.14  # Oklab distance below which two neighbouring areas run together
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """The document's size in its own units; the shorter side is 1024."""
+
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, plan: GenerationPlan) -> Canvas:
+        """The canvas of the plan's proportions."""
+        unit = _SHORT_SIDE / min(plan.width, plan.height)
+        return cls(round(plan.width * unit, 3), round(plan.height * unit, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the drawing goes: units of the document a unit of the frame, then a shift."""
+
+    scale: float
+    shift: tuple[float, float]
+
+
+def place(box: Box | None, canvas: Canvas, emblem: Emblem | None, *, bleed: bool) -> Placement:
+    """Centre a drawing by its bounding box, with even margins.
+
+    Args:
+        box: the drawing's bounding box in the frame of 256 units a side it was traced in;
+            ``None`` stands for the whole frame.
+        bleed: the drawing fills its square to the edges, as a scene does; it keeps doing so.
+    """
+    box = box or (0.0, 0.0, FRAME, FRAME)
+    width, height = max(box[2] - box[0], 1.0), max(box[3] - box[1], 1.0)
+    rise = 0.0
+    if emblem is not None:
+        shape = SHAPES[emblem.shape]
+        full = _SHORT_SIDE * (1.0 - 2.0 * _EMBLEM_MARGIN)
+        scale = full * min(
+            shape.room / max(width, height), shape.room_across / float(np.hypot(width, height))
+        )
+        rise = shape.rise * full
+    elif bleed:
+        box, scale = (0.0, 0.0, FRAME, FRAME), _OVERSHOOT * _SHORT_SIDE / FRAME
+    else:
+        scale = _SHORT_SIDE * (1.0 - 2.0 * _MARGIN) / max(width, height)
+    scale = min(scale, _MOST_ENLARGED * _SHORT_SIDE / FRAME)
+    middle = (canvas.width / 2, canvas.height / 2 - rise)
+    shift = (
+        middle[0] - scale * (box[0] + box[2]) / 2,
+        middle[1] - scale * (box[1] + box[3]) / 2,
+    )
+    return Placement(scale, shift)
+
+
+def keyline_colour(
+    colours: NDArray[np.uint8], shares: NDArray[np.float64], emblem: Emblem
+) -> str | None:
+    """The colour of a thin line around a drawing that would run into its emblem, else ``None``.
+
+    Args:
+        colours: (k, 3) sRGB of the drawing. shares: (k,) of its area.
+    """
+    if emblem.shape == "ring" or len(colours) == 0:
+        return None  # inside a ring the drawing stands on the ground
+    ground = evenly(srgb_to_oklab(np.array(rgb_of(emblem.colour), np.uint8)))
+    distance = np.sqrt(((evenly(srgb_to_oklab(colours)) - ground) ** 2).sum(axis=1))
+    if float(shares[distance < _ALIKE].sum()) < 0.12:
+        return None
+    return _opposite(emblem.colour)
+
+
+def glyph_colour(emblem: Emblem) -> str:
+    """The colour of a one-colour drawing on an emblem: white on dark, nearly black on light."""
+    return _INK if emblem.shape == "ring" else _opposite(emblem.colour)
+
+
+def _opposite(colour: str) -> str:
+    light = srgb_to_oklab(np.array(rgb_of(colour), np.uint8))[0]
+    return _PAPER if light < 0.82 else _INK
+
+
+def document(
+    shapes: list[Shape],
+    placement: Placement,
+    canvas: Canvas,
+    plan: GenerationPlan,
+    *,
+    keyline: Shape | None = None,
+) -> str:
+    """The whole picture as SVG.
+
+    Args:
+        keyline: the drawing's silhouette, drawn below it with a wide line around it.
+    """
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {canvas.width:g} {canvas.height:g}">'
+    ]
+    if plan.background != "transparent":
+        parts.append(
+            f'<rect width="{canvas.width:g}" height="{canvas.height:g}" fill="{plan.background}"/>'
+        )
+    if plan.emblem is not None:
+        reach = round(_SHORT_SIDE * (0.5 - _EMBLEM_MARGIN), 1)
+        path = SHAPES[plan.emblem.shape].path(
+            round(canvas.width / 2, 1), round(canvas.height / 2, 1), reach
+        )
+        parts.append(f'<path fill="{plan.emblem.colour}" d="{path}"/>')
+    if keyline is not None:
+        colour = to_hex(keyline.colour)
+        parts.append(
+            f'<path fill="{colour}" stroke="{colour}" stroke-width="{_KEYLINE:g}" '
+            f'stroke-linejoin="round" d="{_path_data(keyline.outlines, placement)}"/>'
+        )
+    parts.extend(
+        f'<path fill="{to_hex(shape.colour)}" d="{_path_data(shape.outlines, placement)}"/>'
+        for shape in shapes
+    )
+    parts.append("</svg>")
+    return "\n".join(parts)
+
+
+def render(svg: str, width: int, height: int) -> NDArray[np.uint8]:
+    """The document as (height, width, 4) uint8 sRGB, straight alpha.
+
+    Raises: BackendError: the renderer refused the document.
+    """
+    # the document is free of scale; a size written into it is met to the pixel, while one given
+    # to the renderer is rounded by the proportions
+    sized = svg.replace(
+        "<svg ", f'<svg width="{width}" height="{height}" preserveAspectRatio="none" ', 1
+    )
+    try:
+        encoded = resvg_py.svg_to_bytes(svg_string=sized, skip_system_fonts=True)
+    except ValueError as error:
+        raise BackendError(f"The picture could not be rendered: {error}.") from error
+    with Image.open(io.BytesIO(encoded)) as image:
+        return np.array(image.convert("RGBA"))
+
+
+def _path_data(outlines: tuple[Outline, ...], placement: Placement) -> str:
+    """SVG path data in tenths of a unit, relative, so that numbers stay short.
+
+    Differences are taken between rounded positions: rounding does not add up along a path.
+    """
+    text = []
+    for outline in outlines:
+        moved = outline.moved(placement.scale, placement.shift)
+        here = np.rint(moved.start * 10.0).astype(np.int64)
+        text.append(f"M{_numbers(here)}")
+        command = "M"
+        for piece in moved.pieces:
+            points = np.rint(piece * 10.0).astype(np.int64)
+            wanted = "l" if len(points) == 1 else "c"
+            if wanted == "l" and (points[0] == here).all():
+                continue
+            numbers = _numbers((points - here).ravel())
+            join = "" if wanted == command and numbers.startswith("-") else " "
+            text.append(f"{join}{numbers}" if wanted == command else f"{wanted}{numbers}")
+            command, here = wanted, points[-1]
+        text.append("z")
+    return "".join(text)
+
+
+def _numbers(tenths: NDArray[np.int64]) -> str:
+    words = [f"{value / 10:g}" for value in tenths.tolist()]
+    return "".join(
+        word if index == 0 or word.startswith("-") else f" {word}"
+        for index, word in enumerate(words)
+    )
