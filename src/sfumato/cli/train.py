@@ -14,7 +14,7 @@ import click
 
 from sfumato.errors import MissingExtraError
 
-_EXTRA_PACKAGES = frozenset({"torch", "safetensors", "onnx", "onnxscript"})
+_EXTRA_PACKAGES = frozenset({"torch", "safetensors", "onnx", "onnxscript", "transformers"})
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _EXISTING_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
