@@ -10,12 +10,12 @@ setup:         ## install for development, with the commit hooks
 	$(PYTHON) -m pip install -e '.[dev]'
 	pre-commit install
 
-check:         ## style, types, layers, sizes, fresh reference
+check:         ## style, types, house rules, fresh reference
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
-	$(PYTHON) scripts/check_sizes.py
+	pytest tests/architecture
 	$(PYTHON) docs/make_reference.py --check
 
 test:          ## the fast tests

@@ -138,5 +138,10 @@ def test_everything_public_is_documented(path: Path) -> None:
     assert list(undocumented(ast.parse(path.read_text("utf-8")))) == []
 
 
+def test_the_weights_stay_small() -> None:
+    weights = [path for path in (SOURCE / "models" / "weights").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in weights) <= 64 * 2**20
+
+
 def test_the_story_stays_short() -> None:
     assert len((SOURCE / "generate.py").read_text("utf-8").splitlines()) <= 250
