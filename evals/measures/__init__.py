@@ -1,0 +1,1 @@
+"""What is measured about drawings: pure functions of pixels and embeddings, no model inside."""
