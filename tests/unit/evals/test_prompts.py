@@ -53,7 +53,7 @@ def test_a_misspelt_expectation_is_refused(part: str) -> None:
 def test_errors_name_the_line(tmp_path: Path) -> None:
     path = tmp_path / "prompts.txt"
     path.write_text("# single: animals\nfox\n\nowl\tshade=2\n", "utf-8")
-    with pytest.raises(ValueError, match="txt:4: .shade=2. is no expectation"):
+    with pytest.raises(ValueError, match=r"txt:4: .shade=2. is no expectation"):
         read_prompts(path)
     path.write_text("fox\n", "utf-8")
     with pytest.raises(ValueError, match="before the first section"):
