@@ -1,0 +1,1 @@
+"""Builders of training data: picture packs in, captioned square pictures out."""
