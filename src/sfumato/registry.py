@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from sfumato.errors import ModelError, RequestError, SfumatoError
@@ -47,8 +49,18 @@ class Entry:
 class Registry:
     """Names to lazily imported objects, third-party entry points included."""
 
-    def __init__(self, kind: str, group: str, *, error: type[SfumatoError] = RequestError) -> None:
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        *,
+        error: type[SfumatoError] = RequestError,
+        discover: Callable[[], Iterable[Entry]] | None = None,
+    ) -> None:
+        """A registry of ``kind``; ``discover`` finds what a person keeps on disk, looked up anew
+        each time because it may change while the program runs."""
         self.kind = kind
+        self._discover = discover
         self.group = group
         self._error = error
         self._entries: dict[str, Entry] = {}
@@ -62,29 +74,26 @@ class Registry:
 
     def names(self) -> list[str]:
         """Every name, built-in ones first, in the order they were registered."""
-        self._scan()
-        return list(self._entries)
+        return list(self._known())
 
     def __iter__(self) -> Iterator[Entry]:
-        self._scan()
-        return iter(list(self._entries.values()))
+        return iter(list(self._known().values()))
 
     def __contains__(self, name: object) -> bool:
-        self._scan()
-        return name in self._entries
+        return name in self._known()
 
     def get(self, name: str) -> Entry:
         """The entry called ``name``.
 
         Raises: the registry's error class; its hint names the closest entry and all others.
         """
-        self._scan()
+        entries = self._known()
         try:
-            return self._entries[name]
+            return entries[name]
         except KeyError:
-            close = difflib.get_close_matches(name, self._entries, n=1)
+            close = difflib.get_close_matches(name, entries, n=1)
             guess = f"Did you mean {close[0]!r}? " if close else ""
-            known = ", ".join(sorted(self._entries))
+            known = ", ".join(sorted(entries))
             raise self._error(
                 f"There is no {self.kind} called {name!r}.", hint=f"{guess}Choose one of: {known}."
             ) from None
@@ -92,6 +101,14 @@ class Registry:
     def resolve(self, name: str) -> Any:
         """The object behind ``name``, imported now."""
         return self.get(name).resolve()
+
+    def _known(self) -> dict[str, Entry]:
+        """Built-in entries, then plug-ins, then what is on disk; an earlier name wins."""
+        self._scan()
+        if self._discover is None:
+            return self._entries
+        own = {e.name: e for e in self._discover() if e.name not in self._entries}
+        return self._entries | own
 
     def _scan(self) -> None:
         if self._scanned:
@@ -107,7 +124,19 @@ class Registry:
         self._scanned = True  # last: a second thread rather scans again than sees half of them
 
 
-MODELS = Registry("model", "sfumato.models", error=ModelError)
+def own_models_folder() -> Path:
+    """Where a person's own models lie, one folder each: ``$XDG_DATA_HOME/sfumato/models``."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "sfumato" / "models"
+
+
+def _own_models() -> Iterator[Entry]:
+    """An entry for each folder that ``sfumato train export`` wrote."""
+    for sheet in sorted(own_models_folder().glob("*/model.json")):
+        yield Entry(name=sheet.parent.name, target="sfumato.backends.onnx:load", summary="your own")
+
+
+MODELS = Registry("model", "sfumato.models", error=ModelError, discover=_own_models)
 SAMPLERS = Registry("sampler", "sfumato.samplers")
 SCHEDULERS = Registry("scheduler", "sfumato.schedulers")
 WRITERS = Registry("file format", "sfumato.writers")

@@ -4,7 +4,7 @@ Four small files do the work: ``text.onnx`` turns words into a sentence vector, 
 noise away from one vector a picture, ``decoder.onnx`` paints that vector at 256 px, and
 ``concepts.npz`` lists what the model was shown, so that sfumato can say when it is guessing.
 
-Every network call draws exactly one picture on one thread. Several pictures are drawn side by side
+Every network call serves exactly one picture on one thread. Several pictures are drawn side by side
 instead; so neither the batch a picture is in nor the number of threads changes one bit of it.
 """
 
@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sfumato import __version__
 from sfumato.backends.concepts import Concepts, lean_towards
 from sfumato.diffusion import guided
 from sfumato.errors import BackendError, ModelError
 from sfumato.models import Conditioning, ModelSpec
 from sfumato.models.catalogue import WEIGHTS, read_sheet, sheet_identity, verified_bytes
+from sfumato.registry import own_models_folder
 from sfumato.request import GenerationPlan
 
 _MAX_TOKENS = 24
@@ -41,13 +43,12 @@ _STYLE_WORDS = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=4)
 def spec(name: str) -> ModelSpec:
     """The sheet of a built-in model; weights stay on disk.
 
     Raises: ModelError: the sheet is missing or not readable.
     """
-    sheet = read_sheet(WEIGHTS / name)
+    sheet = read_sheet(_folder(name))
     try:
         styles = tuple(s for s in _STYLE_ORDER if s in sheet["styles"])
         styles += tuple(s for s in sheet["styles"] if s not in styles)
@@ -86,7 +87,13 @@ def load(name: str) -> OnnxModel:
 
     Raises: ModelError: a file is missing, truncated or changed.
     """
-    return OnnxModel(WEIGHTS / name)
+    return OnnxModel(_folder(name))
+
+
+def _folder(name: str) -> Path:
+    """A model that ships with sfumato, or one of the person's own."""
+    built_in = WEIGHTS / name
+    return built_in if built_in.is_dir() else own_models_folder() / name
 
 
 class OnnxModel:
@@ -146,10 +153,12 @@ class OnnxModel:
         self, latents: NDArray[np.float32], sigma: float, cond: Conditioning, guidance_scale: float
     ) -> NDArray[np.float32]:
         """(B, K) float32 to the estimate of the clean latents, guidance applied."""
-        with_text = self._predict(latents, sigma, cond.positive)
-        if guidance_scale == 1.0:
-            return with_text
-        return guided(with_text, self._predict(latents, sigma, cond.negative), guidance_scale)
+        drawn = []
+        for row, positive, negative in zip(latents, cond.positive, cond.negative, strict=True):
+            words = positive[None] if guidance_scale == 1.0 else np.stack([positive, negative])
+            clean = self._predict(row, sigma, words)  # both in one call: the weights are read once
+            drawn.append(guided(clean[0], clean[-1], guidance_scale))
+        return np.stack(drawn)
 
     def decode(self, latents: NDArray[np.float32], plan: GenerationPlan) -> NDArray[np.uint8]:
         """(B, K) to (B, 256, 256, 4) uint8 sRGB, straight alpha."""
@@ -164,7 +173,7 @@ class OnnxModel:
         import PIL
 
         return {
-            "sfumato": version("sfumato"),
+            "sfumato": __version__,
             "onnxruntime": onnxruntime.__version__,
             "numpy": np.__version__,
             "pillow": PIL.__version__,
@@ -173,20 +182,17 @@ class OnnxModel:
         }
 
     def _predict(
-        self, latents: NDArray[np.float32], sigma: float, cond: NDArray[np.float32]
+        self, latents: NDArray[np.float32], sigma: float, words: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        rows = []
-        for row, words in zip(latents, cond, strict=True):
-            rows.append(
-                _run(
-                    self._flow,
-                    latents=row[None],
-                    sigma=np.array([sigma], np.float32),
-                    text=words[None, :_TEXT_WIDTH],
-                    style=np.array([words[_TEXT_WIDTH]], np.int64),
-                )[0]
-            )
-        return np.stack(rows)
+        """One picture's latents (K,) under each row of conditioning (R, 385): (R, K)."""
+        rows = len(words)
+        return _run(
+            self._flow,
+            latents=np.tile(latents, (rows, 1)),
+            sigma=np.full(rows, sigma, np.float32),
+            text=np.ascontiguousarray(words[:, :_TEXT_WIDTH]),
+            style=words[:, _TEXT_WIDTH].astype(np.int64),
+        )
 
     @lru_cache(maxsize=256)  # noqa: B019 - models live as long as the program
     def _sentence(self, text: str) -> NDArray[np.float32]:
@@ -202,7 +208,8 @@ def _straight(premultiplied: NDArray[np.float32]) -> NDArray[np.uint8]:
     alpha = premultiplied[3:]
     colour = np.where(alpha > 1 / 512, premultiplied[:3] / np.maximum(alpha, 1 / 512), 0.0)
     rgba = np.concatenate([colour.clip(0.0, 1.0), alpha]).transpose(1, 2, 0)
-    return (rgba * 255.0 + 0.5).astype(np.uint8)
+    pixels: NDArray[np.uint8] = (rgba * 255.0 + 0.5).astype(np.uint8)
+    return pixels
 
 
 def _run(session: Any, **feed: NDArray[Any]) -> NDArray[np.float32]:

@@ -7,12 +7,14 @@ default install neither has it nor misses it.
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
-from sfumato.errors import MissingExtraError
+from sfumato.errors import MissingExtraError, RequestError
+from sfumato.registry import MODELS, own_models_folder
 
 _EXTRA_PACKAGES = frozenset({"torch", "safetensors", "onnx", "onnxscript", "transformers"})
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -76,12 +78,20 @@ def chiaro(data_: Path, **options: Any) -> None:
 @train.command(short_help="Make a model folder out of a run.")
 @click.argument("run", type=_EXISTING_FOLDER)
 @click.option("--data", "data_", type=_EXISTING_FOLDER, required=True, help="What it learnt from.")
-@click.option("--out", type=_FOLDER, required=True, help="The model folder to write.")
-@click.option("--name", default="chiaro", show_default=True, help="What the model is called.")
-def export(run: Path, data_: Path, out: Path, name: str) -> None:
-    """Turn a training run into a model folder that sfumato draws with, parity checked."""
-    call("sfumato.training.export:export", run=run, data=data_, out=out, name=name)
-    click.echo(f"The model is in {out}.")
+@click.option("--name", required=True, help="What to call it: sfumato --model NAME finds it.")
+@click.option("--out", type=_FOLDER, help="Write the folder here instead, to ship elsewhere.")
+def export(run: Path, data_: Path, name: str, out: Path | None) -> None:
+    """Turn a training run into a model that sfumato draws with, parity checked."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name) or (out is None and name in MODELS):
+        raise RequestError(
+            f"A model of yours cannot be called {name!r}.",
+            hint="Use lower-case letters, digits and dashes, and a name no model has yet.",
+        )
+    folder = out if out is not None else own_models_folder() / name
+    call("sfumato.training.export:export", run=run, data=data_, out=folder, name=name)
+    click.echo(f"The model is in {folder}.")
+    if out is None:
+        click.echo(f'Draw with it: sfumato "a red fox" --model {name}')
 
 
 def call(target: str, **options: Any) -> Any:

@@ -1,0 +1,264 @@
+"""From a training run to the files that ship: ONNX, small, checked against torch.
+
+``text.onnx`` (int8), ``flow.onnx`` and ``decoder.onnx`` (matrices in 8-bit blocks, convolutions in
+fp16), ``tokenizer.json``, ``concepts.npz`` (what the model was shown) and ``model.json``, which
+names every file's sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from sfumato.errors import StorageError
+from sfumato.training.corpus import Corpus, read_corpus
+from sfumato.training.refiner import Refiner
+from sfumato.training.text import encode_texts, export_text_encoder
+from sfumato.training.whole_picture import NetConfig, PictureBasis, WholePictureNet
+
+_INDEX_WIDTH = 192  # numbers a caption in the concept index keeps, of 384
+_OPSET = 21
+# how an exported model draws when nothing else is asked, and what it says of itself
+DRAWING_DEFAULTS = {
+    "summary": "trained with 'sfumato train chiaro'",
+    "licence": "that of the pictures it was trained on",
+    "num_inference_steps": 16,
+    "guidance_scale": 1.5,
+    "sampler": "euler",
+    "scheduler": "uniform",
+}
+
+
+class Decoder(nn.Module):
+    """Latents (B, K) to premultiplied RGBA (B, 4, 256, 256) clipped to 0..1."""
+
+    def __init__(self, basis: PictureBasis, refiner: Refiner) -> None:
+        super().__init__()
+        self.basis, self.refiner = basis, refiner
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return self.refiner(self.basis.decode(latents)).clamp(0.0, 1.0)
+
+
+def export(
+    *,
+    run: Path,
+    out: Path,
+    data: Path,
+    name: str = "chiaro",
+    version: str = "1",
+    about: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, float]:
+    """Write the shipped form of ``run`` into ``out``; returns the largest differences to torch.
+
+    Args:
+        run: folder of a finished whole-picture run with its refiner in ``run/refiner``.
+        data: the training set, for the list of subjects the model knows.
+        about: more fields for ``model.json`` (summary, measured quality, training budget).
+
+    Raises: StorageError: the run is incomplete.
+    """
+    card = json.loads(_need(run / "run.json").read_text("utf-8"))
+    network, basis, refiner = load_run(run)
+    corpus = read_corpus(data)
+    out.mkdir(parents=True, exist_ok=True)
+
+    say("text encoder")
+    export_text_encoder(out, [c for row in corpus.rows for c in row["captions"]])
+    say("flow")
+    components = network.config.components
+    sample = (
+        torch.randn(2, components),
+        torch.tensor([0.9, 0.4]),
+        nn.functional.normalize(torch.randn(2, 384), dim=-1),
+        torch.zeros(2, dtype=torch.int64),
+    )
+    names = ["latents", "sigma", "text", "style"]
+    errors = {"flow": _export(network, sample, names, "clean", out / "flow.onnx")}
+    say("decoder")
+    decoder = Decoder(basis, refiner).eval()
+    # real latents are small where the basis is fine; noise there would test nothing
+    latents = torch.randn(2, components) * 0.5
+    errors["decoder"] = _export(
+        decoder, (latents,), ["latents"], "pixels", out / "decoder.onnx", 128
+    )
+    say("concepts")
+    write_concepts(corpus, out)
+    sheet = {
+        "format": 1,
+        "kind": "whole-picture",
+        "name": name,
+        "version": version,
+        "components": components,
+        "net": card["net"],
+        "styles": card["styles"],
+        "native_size": 256,
+        "parameters": sum(p.numel() for module in (network, refiner) for p in module.parameters()),
+        "export_error": errors,
+        **DRAWING_DEFAULTS,
+        **(about or {}),
+    }
+    write_sheet(out, sheet)
+    return errors
+
+
+def load_run(run: Path) -> tuple[WholePictureNet, PictureBasis, Refiner]:
+    """The averaged networks and the basis of a run.
+
+    Raises: StorageError: a file is missing.
+    """
+    card = json.loads(_need(run / "run.json").read_text("utf-8"))
+    network = WholePictureNet(NetConfig(**card["net"]))
+    network.load_state_dict(averaged_weights(run))
+    tensors = load_file(_need(run / "basis.safetensors"))
+    basis = PictureBasis(tensors["mean"].numel(), tensors["scale"].numel())
+    basis.load_state_dict(tensors)
+    refiner = Refiner()
+    refiner.load_state_dict(averaged_weights(run / "refiner"))
+    return network.eval(), basis.eval(), refiner.eval()
+
+
+def averaged_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The moving average stored in a run's checkpoint.
+
+    Raises: StorageError: there is no checkpoint.
+    """
+    tensors = load_file(_need(folder / "state.safetensors"))
+    return {k.removeprefix("ema."): v for k, v in tensors.items() if k.startswith("ema.")}
+
+
+def write_concepts(corpus: Corpus, out: Path) -> None:
+    """``concepts.npz``: captions, the subject and styles behind each, int8 vectors to compare.
+
+    Vectors are projected onto their own first 192 principal directions and normalised again;
+    nearest neighbours stay what they are and the file halves.
+    """
+    styles: dict[str, set[str]] = {}
+    captions: dict[str, str] = {}
+    for row in corpus.rows:
+        styles.setdefault(row["concept"], set()).add(row["style"])
+        captions.setdefault(row["concept"], row["concept"])
+    for place in range(1, 4):  # names win over synonyms, early synonyms over late ones
+        for row in corpus.rows:
+            for caption in row["captions"][place : place + 1]:
+                captions.setdefault(caption, row["concept"])
+    texts = sorted(captions)
+    vectors = encode_texts(out, texts)
+    _, _, directions = np.linalg.svd(vectors, full_matrices=False)
+    directions = directions[:_INDEX_WIDTH].astype(np.float16)
+    small = vectors @ directions.T.astype(np.float32)
+    small /= np.linalg.norm(small, axis=1, keepdims=True)
+    concepts = sorted(styles)
+    np.savez_compressed(
+        out / "concepts.npz",
+        captions=np.array("\n".join(texts)),
+        concept_of=np.array([concepts.index(captions[t]) for t in texts], np.int16),
+        concepts=np.array("\n".join(concepts)),
+        styles=np.array("\n".join(",".join(sorted(styles[c])) for c in concepts)),
+        directions=directions,
+        vectors=np.round(small * 127 / np.abs(small).max()).astype(np.int8),
+    )
+
+
+def write_sheet(out: Path, sheet: dict[str, Any]) -> None:
+    """``model.json`` with the sha256 and size of every file beside it."""
+    files = sorted(
+        p for p in out.iterdir() if p.suffix in {".onnx", ".npz"} or p.stem == "tokenizer"
+    )
+    sheet["files"] = {
+        p.name: {"sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "bytes": p.stat().st_size}
+        for p in files
+    }
+    text = json.dumps(sheet, indent=1, ensure_ascii=False)
+    (out / "model.json").write_text(text + "\n", "utf-8")
+
+
+def _export(
+    module: nn.Module,
+    sample: tuple[torch.Tensor, ...],
+    names: list[str],
+    output: str,
+    path: Path,
+    block_size: int = 64,
+) -> float:
+    """Export, shrink, and return the largest difference to torch on ``sample``."""
+    import onnxruntime
+
+    batch = torch.export.Dim("batch", min=1, max=256)
+    with tempfile.TemporaryDirectory() as scratch:
+        full = Path(scratch) / "full.onnx"
+        torch.onnx.export(
+            module,
+            sample,
+            full,
+            dynamo=True,
+            input_names=names,
+            output_names=[output],
+            dynamic_shapes=tuple({0: batch} for _ in sample),
+            opset_version=_OPSET,
+            external_data=False,
+            verbose=False,
+        )
+        onnx.save(shrink(onnx.load(str(full)), block_size), str(path))
+    session = onnxruntime.InferenceSession(str(path))
+    feed = {name: value.numpy() for name, value in zip(names, sample, strict=True)}
+    with torch.no_grad():
+        expected = module(*sample).numpy()
+    found = session.run(None, feed)[0]
+    return float(np.sqrt(np.mean((found - expected) ** 2)) / np.sqrt(np.mean(expected**2)))
+
+
+def shrink(model: onnx.ModelProto, block_size: int = 64) -> onnx.ModelProto:
+    """Matrices to 8 bits in blocks of ``block_size``, one scale each; convolutions to fp16."""
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    from onnxruntime.quantization.onnx_model import ONNXModel
+
+    wrapped = ONNXModel(model)
+    wrapped.replace_gemm_with_matmul()
+    del wrapped.model.graph.value_info[:]
+    quantiser = MatMulNBitsQuantizer(
+        wrapped.model, bits=8, block_size=block_size, is_symmetric=True, accuracy_level=4
+    )
+    quantiser.process()
+    small = quantiser.model.model
+    _halve_convolutions(small)
+    onnx.checker.check_model(small, full_check=False)
+    return small
+
+
+def _halve_convolutions(model: onnx.ModelProto) -> None:
+    """Store convolution weights as fp16 with a Cast behind each; ORT folds the cast at load."""
+    used = {n.input[1] for n in model.graph.node if n.op_type == "Conv"}
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.name in used:
+            values = onnx.numpy_helper.to_array(tensor).astype(np.float16)
+            half = onnx.numpy_helper.from_array(values, tensor.name + "_fp16")
+            casts.append(
+                onnx.helper.make_node("Cast", [half.name], [tensor.name], to=onnx.TensorProto.FLOAT)
+            )
+            tensor.CopyFrom(half)
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _need(path: Path) -> Path:
+    if not path.exists():
+        raise StorageError(
+            f"{path} is missing, so this run cannot be exported.",
+            hint="Finish the training first: sfumato train chiaro --out RUN --data DIR",
+        )
+    return path

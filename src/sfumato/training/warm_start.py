@@ -1,0 +1,105 @@
+"""Start from a shipped model: its ONNX weights back in torch, for fine-tuning.
+
+What ships is stored in 8-bit blocks (``training/export.py``). Expanding them loses nothing that
+matters to further training, so no second, larger copy of the weights has to ship.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from sfumato.errors import ModelError
+from sfumato.models.catalogue import read_sheet, verified_bytes
+from sfumato.training.refiner import Refiner
+from sfumato.training.whole_picture import NetConfig, PictureBasis, WholePictureNet
+
+
+def expand_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
+    """Weights of an exported model by their torch names, float32, matrices as (out, in).
+
+    ``MatMulNBits`` stores 8-bit numbers around 128 in (out, blocks, block size) and one scale a
+    block (ONNX Runtime contrib operator of that name, symmetric form).
+    """
+    stored = {
+        tensor.name: onnx.numpy_helper.to_array(tensor)
+        for tensor in onnx.load_model_from_string(content).graph.initializer
+    }
+    result: dict[str, NDArray[np.float32]] = {}
+    for name, values in stored.items():
+        if name.endswith("_Q8"):
+            plain = name.removesuffix("_Q8")
+            scales = stored[f"{plain}_scales"].reshape(*values.shape[:2], 1)
+            blocks = (values.astype(np.float32) - 128.0) * scales
+            result[plain] = blocks.reshape(len(values), -1)
+        elif name.endswith("_fp16"):
+            result[name.removesuffix("_fp16")] = values.astype(np.float32)
+        elif not name.endswith("_scales") and values.dtype == np.float32:
+            result[name] = values
+    return result
+
+
+def load_shipped(folder: Path, styles: list[str]) -> tuple[WholePictureNet, PictureBasis, Refiner]:
+    """Network, basis and refiner of a model folder, ready to train on ``styles``.
+
+    A style the model has keeps its meaning; a new one starts as the mean of those it has; the last
+    row ("no style") is kept.
+
+    Raises: ModelError: the folder holds no whole-picture model, or its files are damaged.
+    """
+    sheet = read_sheet(folder)
+    if sheet.get("kind") != "whole-picture":
+        raise ModelError(
+            f"{folder} is not a whole-picture model, so it cannot be fine-tuned here.",
+            hint="Use --from-weights chiaro or a folder written by 'sfumato train export'.",
+        )
+    flow = expand_weights(
+        verified_bytes(folder, "flow.onnx", sheet["files"]["flow.onnx"]["sha256"])
+    )
+    decoder = expand_weights(
+        verified_bytes(folder, "decoder.onnx", sheet["files"]["decoder.onnx"]["sha256"])
+    )
+    known = flow["style_embed.weight"]  # (styles + 1, cond)
+    rows = [
+        known[sheet["styles"].index(style)] if style in sheet["styles"] else known[:-1].mean(0)
+        for style in styles
+    ]
+    flow["style_embed.weight"] = np.stack([*rows, known[-1]])
+
+    network = WholePictureNet(NetConfig(**{**sheet["net"], "styles": len(styles) + 1}))
+    _fill(network, flow)
+    basis = PictureBasis(*decoder["basis.basis"].shape)
+    decoder["basis.basis"] = decoder["basis.basis"].T  # the operator's (out, in) is its transpose
+    _fill(basis, _below("basis.", decoder))
+    refiner = Refiner()
+    _fill(
+        refiner, {k.removeprefix("refiner."): v for k, v in decoder.items() if k[:8] == "refiner."}
+    )
+    return network, basis, refiner
+
+
+def _below(prefix: str, weights: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+
+
+def _fill(module: torch.nn.Module, weights: dict[str, NDArray[np.float32]]) -> None:
+    """Load every weight of ``module`` from ``weights``; extras (constants) are left out.
+
+    Raises: ModelError: a weight is missing or has another shape.
+    """
+    try:
+        module.load_state_dict(
+            {
+                name: torch.from_numpy(np.ascontiguousarray(weights[name]))
+                for name in module.state_dict()
+            }
+        )
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"The model's weights do not fit this version's network: {error}.",
+            hint="Use the version of sfumato that exported it.",
+        ) from None
