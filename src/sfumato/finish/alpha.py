@@ -79,16 +79,16 @@ def _grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 def _colour_under_rim(pixels: NDArray[np.uint8], solid: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(s, s, 3) colours; where alpha is not solid, the mean of solid pixels within 2 pixels."""
     colour = pixels[..., :3].astype(np.float32)
-    weight = _box_sum(solid.astype(np.float32))
+    weight = _box_sum(solid.astype(np.float32), 2)
     known = weight > 0
     for channel in range(3):
-        total = _box_sum(np.where(solid, colour[..., channel], 0.0).astype(np.float32))
+        total = _box_sum(np.where(solid, colour[..., channel], 0.0).astype(np.float32), 2)
         mean = total / np.maximum(weight, 1.0)
         colour[..., channel] = np.where(~solid & known, mean, colour[..., channel])
     return colour
 
 
-def _box_sum(values: NDArray[np.float32], radius: int = 2) -> NDArray[np.float32]:
+def _box_sum(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
     """Sum over a square window of 2 radius + 1 pixels, zeros beyond the border."""
     for axis in (0, 1):
         width = [(0, 0), (0, 0)]

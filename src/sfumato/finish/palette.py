@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from sfumato.colours import cluster_colours, colour_histogram, nearest_index
+from sfumato.finish.bands import without_bands
+from sfumato.finish.flatten import flattened, slope, texture
 from sfumato.oklab import evenly, from_evenly, oklab_to_srgb, srgb_to_oklab
 from sfumato.regions import find_regions
 
@@ -71,25 +73,30 @@ def separate_colours(pixels: NDArray[np.float32]) -> Layers:
         empty = np.zeros((0, size, size), np.float32)
         return Layers(np.zeros((0, 3), np.uint8), np.zeros(0), empty)
     smooth = _median(pixels[..., :3])
-    lab = evenly(srgb_to_oklab(smooth))  # (s, s, 3)
+    seen = evenly(srgb_to_oklab(smooth))  # (s, s, 3)
     solid = alpha > 0.95
     if not solid.any():
         solid = inside
-    slope = _slope(lab)
-    noise = float(np.median(slope[solid]))  # most of a flat drawing is flat
+    lab = flattened(seen, inside)
+    steep = slope(lab)
+    noise = texture(lab, solid)
     limit = max(0.035, 2.5 * noise)
-    flat = solid & (slope < limit)
+    flat = solid & (steep < limit)
     if not flat.any():
         flat = solid
 
-    colours, counts = colour_histogram(smooth[flat], np.exp(-((slope[flat] / limit) ** 2)))
+    colours, counts = colour_histogram(
+        oklab_to_srgb(from_evenly(lab[flat])), np.exp(-((steep[flat] / limit) ** 2))
+    )
     points = evenly(srgb_to_oklab(colours))
     apart = min(max(_JUST_VISIBLE, 2.0 * noise), 0.08)
     centres, _, _ = cluster_colours(points, counts, MOST_COLOURS, merge_below=apart)
 
     labels = _label(lab, centres, flat, inside)
+    labels, centres = without_bands(seen, labels, centres)
     labels = _without_patches(labels, lab, centres)
     used = [k for k in range(len(centres)) if (labels == k).any()]
+    centres = _as_seen(seen, np.where(flat, labels, -1), centres)
     rgb = oklab_to_srgb(from_evenly(centres[used]))
     slots = np.full(len(centres) + 1, -1)  # the last one is what label -1 finds
     slots[used] = np.arange(len(used))
@@ -108,19 +115,6 @@ def _median(colour: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A 3 x 3 median in each channel: noise goes, edges stay."""
     image = Image.fromarray(np.rint(np.clip(colour, 0, 255)).astype(np.uint8))
     return np.asarray(image.filter(ImageFilter.MedianFilter(3)))
-
-
-def _slope(lab: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(s, s) colour difference across each pixel.
-
-    Central differences: in the middle of a thin line or a small eye both sides are alike, so
-    such marks count as flat and keep their colour.
-    """
-    padded = np.pad(lab, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    across = padded[1:-1, 2:] - padded[1:-1, :-2]
-    down = padded[2:, 1:-1] - padded[:-2, 1:-1]
-    steepness: NDArray[np.float64] = np.sqrt((across**2).sum(axis=2) + (down**2).sum(axis=2))
-    return steepness
 
 
 def _label(
@@ -206,6 +200,18 @@ def _between(
                 if miss < best:
                     best, ends = miss, (first, second)
     return ends
+
+
+def _as_seen(
+    seen: NDArray[np.float64], labels: NDArray[np.int64], centres: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Each colour as the picture has it: flattening takes contrast from what is small."""
+    known = labels >= 0
+    owner = labels[known]
+    count = np.bincount(owner, minlength=len(centres))
+    sums = [np.bincount(owner, seen[known][:, i], len(centres)) for i in range(3)]
+    means = np.stack(sums, axis=1) / np.maximum(count, 1)[:, None]
+    return np.where(count[:, None] > 0, means, centres)
 
 
 def _cover(

@@ -26,8 +26,7 @@ _GRID = 512  # points a side outlines are found on: finer than the pixels where 
 _UNDERLAP = 3  # units a shape reaches under later ones
 _TOLERANCE = 0.36  # units a curve may stay away from the outline
 _SMALLEST = 5.0  # square units: a smaller loop is dust
-# border between colours, in sides of the square: the busiest icons have 20, noise has 60
-_BUSY, _CALM = 36.0, 10.0
+_BUSY = 30.0  # sides of the square: borders between colours; busy icons have 20, noise 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,10 @@ def trace(layers: Layers) -> list[Shape]:
     sigma = _SMOOTHING * max(1.0, size / FRAME)
     cover = np.concatenate([1.0 - layers.cover.sum(axis=0, keepdims=True), layers.cover])
     smooth = np.stack([_blurred(layer, sigma) for layer in cover])  # the first is "clear"
-    dust, limit = _SMALLEST, _BUSY
-    while _border(smooth) > limit * size and sigma < size / 16:
+    dust = _SMALLEST
+    while _border(smooth) > _BUSY * size and sigma < size / 16:
         # noise would become thousands of shapes: blur until shapes are left, drop the small ones
-        sigma, dust, limit = 2.0 * sigma, 4.0 * dust, _CALM
+        sigma, dust = 1.5 * sigma, 2.0 * dust
         smooth = np.stack([_blurred(layer, sigma) for layer in smooth])
     busy = dust > _SMALLEST
     fields = _refined(smooth)  # (k + 1, S, S)
