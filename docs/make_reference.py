@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -275,6 +276,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     check = parser.parse_args().check
+    os.environ["XDG_DATA_HOME"] = os.devnull  # models of whoever runs this are not ours to list
     FOLDER.mkdir(exist_ok=True)
     stale = []
     for name, text in make_pages().items():
