@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     budget.add_argument("--minutes", type=float, default=None, help="training time (default 12)")
     budget.add_argument("--steps", type=int, default=None, help="training steps instead")
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--width", type=int, default=48, help="channels of the first stage")
+    parser.add_argument("--width", type=int, default=32, help="channels of the first stage")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--report-only", action="store_true", help="judge OUT as it is")
     asked = parser.parse_args(arguments)

@@ -38,7 +38,6 @@ class Drawings:
     pictures: NDArray[np.uint8]  # (N, side, side, 4) straight alpha
     styles: Sequence[str]  # the style each was drawn in
     model_sha256: str
-    seconds: float  # mean time a picture, from the model's own clock
 
 
 def order_prompts(texts: Sequence[str], seeds: int) -> list[Order]:
@@ -73,7 +72,7 @@ def draw_all(orders: Sequence[Order], model: str, side: int) -> Drawings:
 
     pictures = np.empty((len(orders), side, side, 4), np.uint8)
     styles: list[str] = []
-    sha256, seconds = "", 0.0
+    sha256 = ""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         drawn = track(
             pool.map(draw, orders),
@@ -85,8 +84,8 @@ def draw_all(orders: Sequence[Order], model: str, side: int) -> Drawings:
         for i, image in enumerate(drawn):
             pictures[i] = image.pixels
             styles.append(image.plan.styles[0])
-            sha256, seconds = image.plan.model_sha256, seconds + image.seconds
-    return Drawings(orders, pictures, styles, sha256, seconds / max(1, len(orders)))
+            sha256 = image.plan.model_sha256
+    return Drawings(orders, pictures, styles, sha256)
 
 
 def draw_or_read(orders: Sequence[Order], model: str, side: int, kept: Path | None) -> Drawings:
@@ -102,7 +101,6 @@ def draw_or_read(orders: Sequence[Order], model: str, side: int, kept: Path | No
                     archive["pictures"],
                     [str(style) for style in archive["styles"]],
                     str(archive["model_sha256"]),
-                    float(archive["seconds"]),
                 )
     drawings = draw_all(orders, model, side)
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -112,6 +110,5 @@ def draw_or_read(orders: Sequence[Order], model: str, side: int, kept: Path | No
         pictures=drawings.pictures,
         styles=np.array(drawings.styles),
         model_sha256=np.array(drawings.model_sha256),
-        seconds=np.array(drawings.seconds),
     )
     return drawings

@@ -68,7 +68,7 @@ class Evaluation:
             for i, row in enumerate(self.real.rows)
         ]
         drawings = draw_or_read([*orders, *cells], model, side, kept)
-        self.model_sha256, self.seconds = drawings.model_sha256, drawings.seconds
+        self.model_sha256 = drawings.model_sha256
         self.drawn = _part(drawings, 0, len(orders))
         self.cells = _part(drawings, len(orders), len(drawings.orders))
         # which prompt each drawing belongs to: the unit of the bootstrap
@@ -98,7 +98,6 @@ class Evaluation:
             "seeds": [FIRST_SEED, FIRST_SEED + len(self.of) - 1],
             "held_out_seeds": [HELD_OUT_SEED, HELD_OUT_SEED + len(self.real.rows) - 1],
             "side": self.side,
-            "seconds_per_picture": self.seconds,
             "training_pictures": len(self.training.rows),
             "concepts": self.concepts(),
             "held_out": self.held_out(),
@@ -331,7 +330,6 @@ def _part(drawings: Drawings, start: int, stop: int) -> Drawings:
         drawings.pictures[start:stop],
         drawings.styles[start:stop],
         drawings.model_sha256,
-        drawings.seconds,
     )
 
 

@@ -63,7 +63,7 @@ class _Block(nn.Module):
 class JudgeNet(nn.Module):
     """A picture on some ground to a direction in ``size`` dimensions."""
 
-    def __init__(self, concepts: int, width: int = 48, size: int = 192) -> None:
+    def __init__(self, concepts: int, width: int = 32, size: int = 192) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, width, 5, 2, 2, bias=False)
         widths = (width, width * 2, width * 4, width * 6)
@@ -186,7 +186,7 @@ def train_judge(
     minutes: float | None = None,
     steps: int | None = None,
     batch_size: int = 128,
-    width: int = 48,
+    width: int = 32,
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> Judge:
