@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sfumato.training.augment import Recipe, Shelf, Subject, read_subjects, recipe_at
 from sfumato.training.data.pictures import read_manifest
 from sfumato.training.pack import spread
+from sfumato.training.text import load_tokenizer
 
 TEXT_TOKENS = 24
 TEXT_WIDTH = 384
@@ -182,16 +183,14 @@ def open_encoder(encoder: Path) -> Callable[[str], NDArray[np.float16]]:
     depend on its neighbours.
     """
     import onnxruntime
-    from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
-    tokenizer.enable_truncation(TEXT_TOKENS)
+    tokenizer = load_tokenizer(encoder)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(encoder / "text.onnx"), options)
 
     def encode(text: str) -> NDArray[np.float16]:
-        ids = np.array([tokenizer.encode(text).ids], np.int64)
+        ids = np.array([tokenizer.encode(text)], np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         states: NDArray[np.float16] = session.run(["states"], feed)[0][0].astype(np.float16)
         return states

@@ -329,8 +329,8 @@ def _prepare(
     draw_pictures(
         data, sorted({64, *(s.side for s in preset.stages)}), processes=processes, say=say
     )
-    encoder = data / "text" if (data / "text" / "text.onnx").exists() else out / "text"
-    if not (encoder / "text.onnx").exists():
+    encoder = data / "text" if (data / "text" / "vocab.txt").exists() else out / "text"
+    if not (encoder / "vocab.txt").exists():
         encoder.mkdir(parents=True, exist_ok=True)
         export_text_encoder(encoder, [c for row in rows for c in row["captions"]])
     plan = BankPlan(recipes=preset.recipes, curated=preset.curated, seed=seed, extra=SHEET_PROMPTS)

@@ -62,7 +62,7 @@ def data(tmp_path: Path) -> Path:
     """Six SVGs with a manifest, and a text folder that says the encoder is there."""
     folder = tmp_path / "data"
     (folder / "text").mkdir(parents=True)
-    for name in ("text.onnx", "tokenizer.json"):
+    for name in ("text.onnx", "vocab.txt"):
         (folder / "text" / name).write_bytes(name.encode())
     rows, svgs = [], []
     for i, (name, colour) in enumerate(zip(NAMES, COLOURS, strict=True)):
