@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sfumato.backends.wordpiece import WordPiece
 from sfumato.training.augment import Recipe, Shelf, Subject, read_subjects, recipe_at
 from sfumato.training.data.pictures import read_manifest
 from sfumato.training.pack import spread
-from sfumato.training.text import load_tokenizer
 
 TEXT_TOKENS = 24
 TEXT_WIDTH = 384
@@ -184,7 +184,8 @@ def open_encoder(encoder: Path) -> Callable[[str], NDArray[np.float16]]:
     """
     import onnxruntime
 
-    tokenizer = load_tokenizer(encoder)
+    vocabulary = (encoder / "vocab.txt").read_text("utf-8").split("\n")
+    tokenizer = WordPiece(vocabulary, TEXT_TOKENS)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(encoder / "text.onnx"), options)
