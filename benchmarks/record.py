@@ -21,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("numpy", "onnxruntime", "pillow", "tokenizers")
+PACKAGES = ("numpy", "onnxruntime", "pillow")
 
 
 def seconds_of(work: Callable[[], object]) -> float:

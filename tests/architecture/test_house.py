@@ -51,7 +51,7 @@ def test_rooms_import_downwards_only(
 @pytest.mark.parametrize(
     ("statement", "heavy"),
     [
-        ("import sfumato", ("numpy", "PIL", "torch", "onnxruntime", "fastapi", "vtracer", "rich")),
+        ("import sfumato", ("numpy", "PIL", "torch", "onnxruntime", "fastapi", "resvg_py", "rich")),
         ("import sfumato.cli", ("numpy", "torch", "onnxruntime", "diffusers")),
         ("import sfumato.generate", ("torch", "onnxruntime", "fastapi", "diffusers")),
         ("import sfumato; sfumato.load('fake')", ("torch", "onnxruntime", "diffusers")),
@@ -72,7 +72,7 @@ def hook(event, args):
         "os.mkdir", "os.rename", "os.remove", "socket.connect", "subprocess.Popen", "os.system"
     ):
         touched.append(f"{event} {args[0]}")
-for name in ("numpy", "PIL.Image", "click", "rich.console", "vtracer", "resvg_py", "tokenizers"):
+for name in ("numpy", "PIL.Image", "click", "rich.console", "resvg_py"):
     __import__(name)
 sys.addaudithook(hook)
 import pkgutil, sfumato

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from sfumato import __version__
 from sfumato.backends.concepts import Concepts, lean_towards
+from sfumato.backends.wordpiece import WordPiece
 from sfumato.diffusion import guided
 from sfumato.errors import BackendError, ModelError
 from sfumato.models import Conditioning, ModelSpec
@@ -113,7 +114,8 @@ class OnnxModel:
             flow = pool.submit(lambda: _session(content("flow.onnx")))
             decoder = pool.submit(lambda: _session(content("decoder.onnx")))
             concepts = pool.submit(lambda: Concepts(io.BytesIO(content("concepts.npz"))))
-            self._tokenizer = _tokenizer(content("tokenizer.json"))
+            vocabulary = content("vocab.txt").decode("utf-8").split("\n")
+            self._tokenizer = WordPiece(vocabulary, _MAX_TOKENS)
             self._text, self._flow, self._decoder = (
                 text.result(),
                 flow.result(),
@@ -197,7 +199,7 @@ class OnnxModel:
     @lru_cache(maxsize=256)  # noqa: B019 - models live as long as the program
     def _sentence(self, text: str) -> NDArray[np.float32]:
         """Unit sentence vector, (384,) float32."""
-        ids = np.array([self._tokenizer.encode(text).ids], np.int64)
+        ids = np.array([self._tokenizer.encode(text)], np.int64)
         _, pooled = self._text.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
         vector: NDArray[np.float32] = pooled[0]
         return vector
@@ -236,11 +238,3 @@ def _session(content: bytes) -> Any:
             f"ONNX Runtime cannot start the model: {error}.",
             hint="Upgrade it: pip install -U onnxruntime",
         ) from error
-
-
-def _tokenizer(content: bytes) -> Any:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_buffer(content)
-    tokenizer.enable_truncation(_MAX_TOKENS)
-    return tokenizer

@@ -16,7 +16,7 @@ from sfumato import __version__
 from sfumato.cli.report import print_json, show_seconds
 from sfumato.errors import SfumatoError
 
-PACKAGES = ("numpy", "pillow", "onnxruntime", "tokenizers", "click", "rich", "vtracer", "resvg-py")
+PACKAGES = ("numpy", "pillow", "onnxruntime", "click", "rich", "resvg-py")
 Verdict = Literal["ok", "broken", "absent"]
 
 

@@ -64,7 +64,7 @@ def text_vectors(corpus: Corpus, run: Path, most: int = 8) -> list[NDArray[np.fl
     Builds the int8 text encoder into ``run/text`` first when it is not there yet.
     """
     encoder = run / "text"
-    if not (encoder / "text.onnx").exists():
+    if not (encoder / "vocab.txt").exists():
         encoder.mkdir(parents=True, exist_ok=True)
         export_text_encoder(encoder, [c for row in corpus.rows for c in row["captions"]])
     wanted = sorted({c for row in corpus.rows for c in row["captions"][:most]})

@@ -1,14 +1,14 @@
 """From a training run to the files that ship: ONNX, small, checked against torch.
 
-``text.onnx`` (int8), ``flow.onnx`` and ``decoder.onnx`` (matrices in 8-bit blocks, convolutions in
-fp16), ``tokenizer.json``, ``concepts.npz`` (what the model was shown) and ``model.json``, which
-names every file's sha256.
+``text.onnx``, ``flow.onnx`` and ``decoder.onnx`` (weights in 8 bits), ``vocab.txt``,
+``concepts.npz`` (what the model was shown) and ``model.json``, which names every file's sha256.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ from torch import nn
 from sfumato.errors import StorageError
 from sfumato.training.corpus import Corpus, read_corpus
 from sfumato.training.refiner import Refiner
-from sfumato.training.text import encode_texts, export_text_encoder
+from sfumato.training.text import encode_texts
 from sfumato.training.whole_picture import NetConfig, PictureBasis, WholePictureNet
 
 _INDEX_WIDTH = 192  # numbers a caption in the concept index keeps, of 384
@@ -76,7 +76,8 @@ def export(
     out.mkdir(parents=True, exist_ok=True)
 
     say("text encoder")
-    export_text_encoder(out, [c for row in corpus.rows for c in row["captions"]])
+    for file in ("text.onnx", "vocab.txt"):  # the very files the run was trained with
+        shutil.copyfile(_need(run / "text" / file), out / file)
     say("flow")
     components = network.config.components
     sample = (
@@ -96,6 +97,7 @@ def export(
     )
     say("concepts")
     write_concepts(corpus, out)
+    shutil.copyfile(_need(data / "ATTRIBUTION.md"), out / "ATTRIBUTION.md")
     sheet = {
         "format": 1,
         "kind": "whole-picture",
@@ -221,7 +223,7 @@ def _export(
 
 
 def shrink(model: onnx.ModelProto, block_size: int = 64) -> onnx.ModelProto:
-    """Matrices to 8 bits in blocks of ``block_size``, one scale each; convolutions to fp16."""
+    """Matrices to 8 bits in blocks of ``block_size``, one scale each; convolutions to 8 too."""
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
     from onnxruntime.quantization.onnx_model import ONNXModel
 
@@ -233,24 +235,32 @@ def shrink(model: onnx.ModelProto, block_size: int = 64) -> onnx.ModelProto:
     )
     quantiser.process()
     small = quantiser.model.model
-    _halve_convolutions(small)
+    _shrink_convolutions(small)
     onnx.checker.check_model(small, full_check=False)
     return small
 
 
-def _halve_convolutions(model: onnx.ModelProto) -> None:
-    """Store convolution weights as fp16 with a Cast behind each; ORT folds the cast at load."""
+def _shrink_convolutions(model: onnx.ModelProto) -> None:
+    """Store convolution weights in 8 bits, one scale an output channel, expanded at run time."""
     used = {n.input[1] for n in model.graph.node if n.op_type == "Conv"}
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.name in used:
-            values = onnx.numpy_helper.to_array(tensor).astype(np.float16)
-            half = onnx.numpy_helper.from_array(values, tensor.name + "_fp16")
-            casts.append(
-                onnx.helper.make_node("Cast", [half.name], [tensor.name], to=onnx.TensorProto.FLOAT)
+    expanding = []
+    for tensor in list(model.graph.initializer):
+        if tensor.name not in used:
+            continue
+        values = onnx.numpy_helper.to_array(tensor)
+        scale = np.abs(values).max(axis=(1, 2, 3)) / 127.0 + 1e-12
+        whole = np.round(values / scale[:, None, None, None]).astype(np.int8)
+        name = tensor.name
+        tensor.CopyFrom(onnx.numpy_helper.from_array(whole, f"{name}_int8"))
+        model.graph.initializer.append(
+            onnx.numpy_helper.from_array(scale.astype(np.float32), f"{name}_scale")
+        )
+        expanding.append(
+            onnx.helper.make_node(
+                "DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=0
             )
-            tensor.CopyFrom(half)
-    nodes = [*casts, *model.graph.node]
+        )
+    nodes = [*expanding, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
 

@@ -23,7 +23,7 @@ from sfumato.training.folder import estimate, prepare_folder
 from sfumato.training.full import FULL_PRESETS, train_full
 from sfumato.training.loop import Loop, LoopConfig
 from sfumato.training.refiner import RefinerFeed, keep_refiner, refiner_config, train_refiner
-from sfumato.training.warm_start import load_shipped
+from sfumato.training.warm_start import keep_text_encoder, load_shipped
 from sfumato.training.whole_picture import (
     SIDE,
     NetConfig,
@@ -159,6 +159,8 @@ def train_whole_picture(
     chosen = PRESETS[preset]
     corpus = read_corpus(data)
     out.mkdir(parents=True, exist_ok=True)
+    if start is not None:
+        keep_text_encoder(start, out / "text")
     vectors = text_vectors(corpus, out)
     torch.manual_seed(seed)
     if start is None:

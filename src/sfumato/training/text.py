@@ -12,7 +12,6 @@ vector that it was not trained on.
 from __future__ import annotations
 
 import importlib.util
-import json
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,10 +21,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from sfumato.backends.wordpiece import WordPiece
 from sfumato.errors import ModelError
 
 MAX_TOKENS = 24
-_KEPT_IDS = 7_000  # BERT's vocabulary is sorted by frequency; see ``keep_vocabulary``
+_KEPT_IDS = 16_000  # BERT's vocabulary is sorted by frequency; see ``keep_vocabulary``
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -46,19 +46,24 @@ def minilm_folder() -> Path:
     return next(path.parent for path in root.rglob("model.safetensors"))
 
 
-def keep_vocabulary(vocabulary: dict[str, int], always: Iterable[str] = ()) -> list[int]:
-    """Ids to keep, in order: special tokens, ASCII pieces, frequent words, words in ``always``."""
-    words = {word.lower() for text in always for word in text.split()}
+def keep_vocabulary(pieces: list[str], captions: Iterable[str] = ()) -> list[int]:
+    """Ids to keep, in order, of a vocabulary given in id order.
+
+    Special tokens, single ASCII characters, ASCII word endings, the frequent words, and every
+    piece of ``captions``, so that those are read as by the original.
+    """
+    original = WordPiece(pieces, MAX_TOKENS)
+    used = {index for caption in captions for index in original.encode(caption)}
     kept = []
-    for token, index in sorted(vocabulary.items(), key=lambda item: item[1]):
-        plain = token.removeprefix("##")
-        useful = (
-            token in _SPECIAL
-            or (plain.isascii() and plain.isalpha() and (token != plain or index < _KEPT_IDS))
+    for index, piece in enumerate(pieces):
+        plain = piece.removeprefix("##")
+        ending_or_frequent = piece != plain or index < _KEPT_IDS
+        if (
+            piece in _SPECIAL
+            or index in used
             or (len(plain) == 1 and plain.isascii())
-            or plain in words
-        )
-        if useful:
+            or (plain.isascii() and plain.isalpha() and ending_or_frequent)
+        ):
             kept.append(index)
     return kept
 
@@ -112,7 +117,7 @@ def _layer(layer: nn.Module, states: torch.Tensor, mask: torch.Tensor) -> torch.
 
 
 def export_text_encoder(out: Path, captions: Iterable[str]) -> None:
-    """Write ``text.onnx`` (int8) and ``tokenizer.json`` into ``out``.
+    """Write ``text.onnx`` (int8) and ``vocab.txt`` into ``out``.
 
     ``captions`` are the training captions: every word of theirs stays in the vocabulary.
     """
@@ -120,11 +125,9 @@ def export_text_encoder(out: Path, captions: Iterable[str]) -> None:
     from transformers import BertModel
 
     source = minilm_folder()
-    spec = json.loads((source / "tokenizer.json").read_text("utf-8"))
-    vocabulary: dict[str, int] = spec["model"]["vocab"]
-    kept = keep_vocabulary(vocabulary, captions)
-    by_id = {index: token for token, index in vocabulary.items()}
-    _write_tokenizer(spec, [by_id[index] for index in kept], out / "tokenizer.json")
+    pieces = (source / "vocab.txt").read_text("utf-8").split()
+    kept = keep_vocabulary(pieces, captions)
+    (out / "vocab.txt").write_text("\n".join(pieces[index] for index in kept), "utf-8")
 
     bert = BertModel.from_pretrained(source, add_pooling_layer=False).float().eval()
     encoder = SentenceEncoder(bert, kept).eval()
@@ -160,20 +163,9 @@ def export_text_encoder(out: Path, captions: Iterable[str]) -> None:
         )
 
 
-def _write_tokenizer(spec: dict, tokens: list[str], path: Path) -> None:
-    """MiniLM's tokenizer with new ids; padding and truncation are set by whoever encodes."""
-    ids = {token: index for index, token in enumerate(tokens)}
-    spec["model"]["vocab"] = ids
-    spec["padding"] = spec["truncation"] = None
-    for added in spec["added_tokens"]:
-        added["id"] = ids[added["content"]]
-    for name, entry in spec["post_processor"].get("special_tokens", {}).items():
-        entry["ids"] = [ids[name]]
-    for name in ("sep", "cls"):
-        if name in spec["post_processor"]:
-            token = spec["post_processor"][name][0]
-            spec["post_processor"][name] = [token, ids[token]]
-    path.write_text(json.dumps(spec, ensure_ascii=False, separators=(",", ":")), "utf-8")
+def load_tokenizer(folder: Path) -> WordPiece:
+    """The tokenizer that belongs to ``folder/text.onnx``."""
+    return WordPiece((folder / "vocab.txt").read_text("utf-8").split("\n"), MAX_TOKENS)
 
 
 def encode_texts(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -183,16 +175,14 @@ def encode_texts(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
     depend on its neighbours.
     """
     import onnxruntime
-    from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer = load_tokenizer(folder)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(folder / "text.onnx"), options)
     vectors = np.empty((len(texts), 384), np.float32)
     for row, text in enumerate(texts):
-        ids = np.array([tokenizer.encode(text).ids], np.int64)
+        ids = np.array([tokenizer.encode(text)], np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         vectors[row] = session.run(["pooled"], feed)[0][0]
     return vectors

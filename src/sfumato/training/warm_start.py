@@ -6,6 +6,7 @@ matters to further training, so no second, larger copy of the weights has to shi
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +37,19 @@ def expand_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
             scales = stored[f"{plain}_scales"].reshape(*values.shape[:2], 1)
             blocks = (values.astype(np.float32) - 128.0) * scales
             result[plain] = blocks.reshape(len(values), -1)
-        elif name.endswith("_fp16"):
-            result[name.removesuffix("_fp16")] = values.astype(np.float32)
-        elif not name.endswith("_scales") and values.dtype == np.float32:
+        elif name.endswith("_int8"):
+            plain = name.removesuffix("_int8")
+            result[plain] = values * stored[f"{plain}_scale"][:, None, None, None]
+        elif not name.endswith(("_scale", "_scales")) and values.dtype == np.float32:
             result[name] = values
     return result
+
+
+def keep_text_encoder(folder: Path, out: Path) -> None:
+    """Copy a model's text encoder into a run: what is fine-tuned must read words as it did."""
+    out.mkdir(parents=True, exist_ok=True)
+    for file in ("text.onnx", "vocab.txt"):
+        shutil.copyfile(folder / file, out / file)
 
 
 def load_shipped(folder: Path, styles: list[str]) -> tuple[WholePictureNet, PictureBasis, Refiner]:

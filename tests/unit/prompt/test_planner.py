@@ -109,8 +109,9 @@ def test_words_that_are_the_subject_are_kept(prompt: str) -> None:
 @pytest.mark.parametrize(
     ("prompt", "subject", "name"),
     [
-        ("a red fox", "fox", "red"),
-        ("green apple", "apple", "green"),
+        ("a red fox", "red fox", None),
+        ("a red dragon", "dragon", "red"),
+        ("a green apple", "green apple", "green"),
         ("navy blue car", "car", "navy blue"),
         ("a light green frog", "frog", "light green"),
         ("golden crown", "crown", "golden"),
@@ -338,7 +339,7 @@ def test_emoji_are_read_by_name(prompt: str, subject: str) -> None:
 
 
 def test_an_emoji_after_a_colour_is_coloured() -> None:
-    assert check("red 🦊", "fox", tint_name="red").notes == ()
+    assert check("blue 🦊", "fox", tint_name="blue").notes == ()
 
 
 # ---------------------------------------------------------------- any text at all
@@ -370,7 +371,7 @@ def test_any_text_gives_a_subject(prompt: str) -> None:
 
 @given(
     frame=st.sampled_from(["", "a ", "the ", "logo of a ", "a cute sticker of an ", "icon: "]),
-    colour=st.sampled_from(["", "red", "navy blue", "light green", "golden"]),
+    colour=st.sampled_from(["", "pink", "navy blue", "light green", "golden"]),
     subject=st.sampled_from(["fox", "hot air balloon", "polar bear", "slice of pizza", "t-rex"]),
     style=st.sampled_from(["", "flat", "cartoon", "glyph"]),
     shape=st.sampled_from(["", "circle", "shield", "hexagon"]),
