@@ -18,7 +18,7 @@ from sfumato.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The nearest caption, the subject it names, the styles that was shown in, and the cosine."""
+    """The nearest caption, the subject it names, the styles it was shown in, and the cosine."""
 
     caption: str
     concept: str
@@ -61,7 +61,7 @@ class Concepts:
         return Match(
             caption=self._captions[best],
             concept=self.names[concept],
-            styles=self._styles[concept],
+            styles=self._styles[best],
             similarity=float(np.clip(scores[best], 0.0, 1.0)),
         )
 

@@ -142,7 +142,8 @@ THINGS_WHEN_LAST = THINGS_BEFORE_COLOURS | _words(
 )
 # A colour's name that belongs to the subject: kept whole, not a tint.
 COLOURED_NAMES = _phrases(
-    """brown bear; black bear; red fox; red squirrel; red panda; blue whale; black hole; orange juice; orange slice;
+    """brown bear; black bear; red fox; red squirrel; red panda; blue whale;
+    black hole; orange juice; orange slice;
     orange tree; white house; green tea; gold medal; silver medal; bronze medal; gold bar;
     gold bars; gold stack; gold coin; gold coins; golden retriever; golden gate bridge;
     golden egg; gold fish; golden eagle; silver spoon; black belt; black box; black
@@ -162,7 +163,8 @@ COLOURED_NAMES = _phrases(
 TINTED_NAMES = _phrases(
     """red heart; pink heart; orange heart; yellow heart; green heart; blue heart;
     light blue heart; purple heart; brown heart; black heart; grey heart; white heart;
-    red apple; green apple; black cat; black bird; green book; blue book; orange book; red question mark;
+    red apple; green apple; black cat; black bird; green book; blue book; orange book;
+    red question mark;
     white question mark; red exclamation mark; white exclamation mark; black flag; white flag"""
 )
 # Subjects that are nothing but a shape and its colour: "red circle" stays whole when it is alone.

@@ -49,6 +49,7 @@ def read_corpus(folder: Path, split: str | None = "train") -> Corpus:
         raise StorageError(
             f"{folder}: the manifest names {len(rows)} pictures, the file holds {len(pictures)}."
         )
+    sort_captions(rows)
     keep = [i for i, row in enumerate(rows) if split is None or row["split"] == split]
     return Corpus(
         [rows[i] for i in keep],
@@ -56,6 +57,36 @@ def read_corpus(folder: Path, split: str | None = "train") -> Corpus:
         sorted({row["style"] for row in rows}),
         np.array(keep, np.int64),
     )
+
+
+def sort_captions(rows: list[dict], most: int = 3) -> None:
+    """Change captions in place so that words do not teach one subject on another's picture.
+
+    The head noun is added ("tree" of a palm tree). Tags are generous, though: a bone is tagged
+    "skull", two dozen animals "animal". So, within a style, a caption belongs to the pictures whose
+    own name it is; where there is none, to all that carry it if they are of few subjects, else to
+    those named after it.
+    """
+    for row in rows:
+        head = row["concept"].rpartition(" ")[2]
+        if head not in row["captions"]:
+            row["captions"] = [*row["captions"][:1], head, *row["captions"][1:]]
+    named = {(row["concept"], row["style"]) for row in rows}
+    sharing: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        for caption in row["captions"]:
+            sharing.setdefault((caption, row["style"]), set()).add(row["concept"])
+
+    def belongs(caption: str, own: str, style: str) -> bool:
+        if caption == own:
+            return True
+        if (caption, style) in named:
+            return False
+        return len(sharing[caption, style]) <= most or own.endswith(f" {caption}")
+
+    for row in rows:
+        own, style = row["concept"], row["style"]
+        row["captions"] = [c for c in row["captions"] if belongs(c, own, style)] or [own]
 
 
 def text_vectors(corpus: Corpus, run: Path, most: int = 8) -> list[NDArray[np.float32]]:

@@ -147,28 +147,25 @@ def write_concepts(corpus: Corpus, out: Path) -> None:
     Vectors are projected onto their own first 192 principal directions and normalised again;
     nearest neighbours stay what they are and the file halves.
     """
-    styles: dict[str, set[str]] = {}
-    captions: dict[str, str] = {}
+    styles: dict[str, set[str]] = {}  # of every caption: a subject may be shown in some alone
+    captions: dict[str, str] = {row["concept"]: row["concept"] for row in corpus.rows}
     for row in corpus.rows:
-        styles.setdefault(row["concept"], set()).add(row["style"])
-        captions.setdefault(row["concept"], row["concept"])
-    for place in range(1, 4):  # names win over synonyms, early synonyms over late ones
-        for row in corpus.rows:
-            for caption in row["captions"][place : place + 1]:
-                captions.setdefault(caption, row["concept"])
+        for caption in row["captions"][:4]:
+            captions.setdefault(caption, row["concept"])
+            styles.setdefault(caption, set()).add(row["style"])
     texts = sorted(captions)
     vectors = encode_texts(out, texts)
     _, _, directions = np.linalg.svd(vectors, full_matrices=False)
     directions = directions[:_INDEX_WIDTH].astype(np.float16)
     small = vectors @ directions.T.astype(np.float32)
     small /= np.linalg.norm(small, axis=1, keepdims=True)
-    concepts = sorted(styles)
+    concepts = sorted(set(captions.values()))
     np.savez_compressed(
         out / "concepts.npz",
         captions=np.array("\n".join(texts)),
         concept_of=np.array([concepts.index(captions[t]) for t in texts], np.int16),
         concepts=np.array("\n".join(concepts)),
-        styles=np.array("\n".join(",".join(sorted(styles[c])) for c in concepts)),
+        styles=np.array("\n".join(",".join(sorted(styles[t])) for t in texts)),
         directions=directions,
         vectors=np.round(small * 127 / np.abs(small).max()).astype(np.int8),
     )
