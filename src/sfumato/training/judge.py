@@ -125,14 +125,13 @@ def augment(planes: Tensor, generator: torch.Generator) -> Tensor:
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return low + (high - low) * torch.rand((count, *shape), generator=generator)
 
-    def chance(share: float) -> Tensor:  # (B, 1, 1, 1) bool
-        return torch.rand((count, 1, 1, 1), generator=generator) < share
+    def some(share: float) -> Tensor:  # (B,) bool
+        return torch.rand(count, generator=generator) < share
 
-    emblem = chance(0.15)
-    small = emblem[:, 0, 0, 0]
-    scale = torch.where(small, uniform(0.5, 0.72), uniform(0.72, 1.12))
+    on_emblem, blurred = some(0.15), some(0.35)
+    scale = torch.where(on_emblem, uniform(0.5, 0.72), uniform(0.72, 1.12))
     angle = uniform(-0.22, 0.22)  # radians, about 12 degrees
-    mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
+    mirror = torch.where(some(0.5), -1.0, 1.0)
     stretch = uniform(0.88, 1.14)
     theta = torch.zeros(count, 2, 3)
     theta[:, 0, 0] = torch.cos(angle) * mirror / (scale * stretch)
@@ -142,41 +141,46 @@ def augment(planes: Tensor, generator: torch.Generator) -> Tensor:
     theta[:, :, 2] = uniform(-0.16, 0.16, 2)
     grid = F.affine_grid(theta, [count, 4, side, side], align_corners=False)
     moved = F.grid_sample(planes, grid, align_corners=False)
-    soft = F.avg_pool2d(moved, 3, 1, 1)
-    moved = torch.where(chance(0.35), soft, moved)
+    moved[blurred] = F.avg_pool2d(moved[blurred], 3, 1, 1)
 
     alpha = moved[:, 3:]
-    colour = moved[:, :3] / alpha.clamp_min(1e-4)
-    colour = _recoloured(colour, uniform, chance)
-    ground = torch.where(chance(0.45), uniform(0.82, 1.0, 1, 1, 1), uniform(0.0, 1.0, 3, 1, 1))
+    colour = _recoloured(moved[:, :3] / alpha.clamp_min(1e-4), uniform, some)
+    pale = uniform(0.82, 1.0, 1, 1, 1)
+    any_colour = uniform(0.0, 1.0, 3, 1, 1)
+    ground = torch.where(some(0.45)[:, None, None, None], pale, any_colour)
+    ground = ground.expand(count, 3, side, side).clone()
     y, x = torch.meshgrid(*[torch.linspace(-1, 1, side)] * 2, indexing="ij")
-    disc = ((x.abs() ** uniform(2, 8, 1, 1, 1) + y.abs() ** 3) < 0.85) & emblem  # (B, 1, S, S)
-    ground = torch.where(disc, uniform(0.0, 1.0, 3, 1, 1), ground)
-    whole = colour.clamp(0, 1) * alpha + ground * (1 - alpha)
+    roundness, inner = uniform(2, 8, 1, 1, 1)[on_emblem], uniform(0, 1, 3, 1, 1)[on_emblem]
+    emblem = x.abs() ** roundness + y.abs() ** roundness < 0.8  # a disc to a rounded square
+    ground[on_emblem] = torch.where(emblem, inner, ground[on_emblem])
+    whole = ground + (colour.clamp(0, 1) - ground) * alpha
     noise = torch.randn(whole.shape, generator=generator) * uniform(0.0, 0.03, 1, 1, 1)
     return (whole + noise).clamp(0, 1)
 
 
 def _recoloured(
-    colour: Tensor, uniform: Callable[..., Tensor], chance: Callable[[float], Tensor]
+    colour: Tensor, uniform: Callable[..., Tensor], some: Callable[[float], Tensor]
 ) -> Tensor:
     """Hue turned, saturation, contrast and lightness changed; some in two tones, some inverted."""
     luma = (colour * torch.tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-    turn = torch.where(
-        chance(0.5), uniform(-math.pi, math.pi, 1, 1, 1), uniform(-0.3, 0.3, 1, 1, 1)
-    )
-    # rotation about the grey axis (Rodrigues), scaled: hue and saturation in one
-    chroma = (colour - luma) * uniform(0.4, 1.4, 1, 1, 1)
-    red, green, blue = chroma.unbind(dim=1)
-    cross = torch.stack([blue - green, red - blue, green - red], dim=1) / math.sqrt(3.0)
-    mean = chroma.mean(dim=1, keepdim=True)
-    turned = chroma * turn.cos() + cross * turn.sin() + mean * (1 - turn.cos())
-    changed = ((luma + turned) - 0.5) * uniform(0.7, 1.3, 1, 1, 1) + 0.5
-    changed = changed + uniform(-0.12, 0.12, 1, 1, 1)
-    dark, light = uniform(0.0, 1.0, 3, 1, 1), uniform(0.0, 1.0, 3, 1, 1)
-    two_tone = dark + (light - dark) * luma
-    changed = torch.where(chance(0.2), two_tone, changed)
-    return torch.where(chance(0.04), 1.0 - changed, changed)
+    any_hue, near_hue = uniform(-math.pi, math.pi, 1, 1, 1), uniform(-0.3, 0.3, 1, 1, 1)
+    turn = torch.where(some(0.5)[:, None, None, None], any_hue, near_hue)
+    saturation, contrast = uniform(0.4, 1.4, 1, 1, 1), uniform(0.7, 1.3, 1, 1, 1)
+    lift = uniform(-0.12, 0.12, 1, 1, 1)
+    # the whole change is affine, so one 3x3 matrix a picture does it: rotation about the grey
+    # axis (Rodrigues) of what is left when the luma is taken out, then the luma put back
+    identity, ones = torch.eye(3), torch.full((3, 3), 1 / 3)
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3.0)
+    grey = torch.tensor(_LUMA).expand(3, 3)
+    turned = identity * turn[:, 0].cos() + cross * turn[:, 0].sin()
+    turned = (turned + ones * (1 - turn[:, 0].cos())) @ (identity - grey)
+    matrix = (grey + saturation[:, 0] * turned) * contrast[:, 0]  # (B, 3, 3)
+    changed = (matrix @ colour.flatten(2)).view_as(colour) + (0.5 - 0.5 * contrast + lift)
+    two_tone, inverted = some(0.2), some(0.04)
+    dark, light = uniform(0, 1, 3, 1, 1)[two_tone], uniform(0, 1, 3, 1, 1)[two_tone]
+    changed[two_tone] = dark + (light - dark) * luma[two_tone]
+    changed[inverted] = 1.0 - changed[inverted]
+    return changed
 
 
 def train_judge(
@@ -192,13 +196,14 @@ def train_judge(
 ) -> Judge:
     """Train on every picture of ``corpus`` and write ``out/judge.safetensors``.
 
+    A run that was interrupted continues from its last checkpoint in ``out/state``.
+
     Raises: StorageError: ``out`` cannot be written.
     """
     concepts = sorted({row["concept"] for row in corpus.rows})
     groups = {row["concept"]: str(row["group"] or "") for row in corpus.rows}
     torch.manual_seed(seed)
     network = JudgeNet(len(concepts), width).to(memory_format=torch.channels_last)
-    data = JudgeData(corpus, concepts, seed)
     config = LoopConfig(
         steps=steps,
         minutes=minutes,
@@ -209,6 +214,9 @@ def train_judge(
         ema_decay=0.998,
     )
     loop = Loop(network, out / "state", config, "cpu")
+    if loop.resume():
+        say(f"continuing at step {loop.step}")
+    data = JudgeData(corpus, concepts, seed + loop.step)  # no batch twice after a resumption
 
     def loss_of() -> Tensor:
         with torch.autocast("cpu", enabled=False):
