@@ -219,11 +219,18 @@ class TestUnknownSubject:
         )
         assert "'quokka'" in found.message and "'kangaroo'" in found.message
 
+    def test_a_relative_is_a_note(self) -> None:
+        (found,) = drawing.unknown_subject(
+            disc(), plan_of(subject="tabby kitten"), cond(known=0.75, nearest="kitten")
+        )
+        assert found.severity == "note"
+        assert "'tabby kitten'" in found.message and "'kitten'" in found.message
+
     def test_without_a_nearest(self) -> None:
         (found,) = drawing.unknown_subject(disc(), plan_of(), cond(known=0.1, nearest=""))
         assert found.message.endswith("'fox'.")
 
-    @pytest.mark.parametrize("given", [None, cond(known=0.9)])
+    @pytest.mark.parametrize("given", [None, cond(known=0.95)])
     def test_known_or_unasked(self, given: Conditioning | None) -> None:
         assert drawing.unknown_subject(disc(), plan_of(), given) == []
 
