@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 from sfumato.errors import ModelError, RequestError
-from sfumato.registry import CHECKS, MODELS, SAMPLERS, SCHEDULERS, WRITERS, Entry, Registry
+from sfumato.registry import (
+    CHECKS,
+    MODELS,
+    SAMPLERS,
+    SCHEDULERS,
+    WRITERS,
+    Entry,
+    Registry,
+    own_models_folder,
+)
 
 
 def make_registry(*names: str) -> Registry:
@@ -85,3 +95,65 @@ def test_every_built_in_entry_is_described(registry: Registry) -> None:
         assert entry.summary
         assert entry.name == entry.name.lower()
         assert ":" in entry.target
+
+
+# ---------------------------------------------------------------- what lies on disk
+
+
+def test_what_is_discovered_comes_last_and_is_looked_up_anew() -> None:
+    found = [Entry(name="plum", target="string:digits")]
+    registry = Registry("colour", "sfumato.test_colours", discover=lambda: found)
+    registry.add(Entry(name="red", target="string:ascii_letters"))
+    assert registry.names() == ["red", "plum"]
+    assert registry.resolve("plum") == "0123456789"
+    found.clear()
+    assert registry.names() == ["red"]
+    assert "plum" not in registry
+    with pytest.raises(RequestError, match="no colour called 'plum'"):
+        registry.get("plum")
+
+
+def test_what_is_discovered_replaces_nothing() -> None:
+    registry = Registry(
+        "colour",
+        "sfumato.test_colours",
+        discover=lambda: [Entry(name="red", target="string:digits")],
+    )
+    registry.add(Entry(name="red", target="string:ascii_letters"))
+    assert registry.names() == ["red"]
+    assert registry.get("red").target == "string:ascii_letters"
+
+
+def make_own(name: str) -> None:
+    folder = own_models_folder() / name
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text("{}", "utf-8")
+
+
+def test_own_models_lie_in_the_users_data_folder(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert own_models_folder() == home / ".local/share/sfumato/models"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "elsewhere"))
+    assert own_models_folder() == tmp_path / "elsewhere/sfumato/models"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert own_models_folder() == home / ".local/share/sfumato/models"
+
+
+def test_own_models_are_found_after_the_built_in_ones() -> None:
+    before = MODELS.names()
+    make_own("zebra")
+    make_own("my-icons")
+    (own_models_folder() / "unfinished").mkdir()
+    assert MODELS.names() == [*before, "my-icons", "zebra"]
+    assert MODELS.get("zebra").summary == "your own"
+    with pytest.raises(ModelError) as caught:
+        MODELS.get("zebre")
+    assert "Did you mean 'zebra'?" in caught.value.hint
+
+
+def test_a_folder_named_like_a_built_in_model_is_not_it() -> None:
+    built_in = {entry.name: entry for entry in MODELS}
+    for name in built_in:
+        make_own(name)
+    assert {entry.name: entry for entry in MODELS} == built_in

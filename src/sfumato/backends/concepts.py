@@ -7,6 +7,9 @@ among the training captions, and the sentence vector leans their way: the idea o
 
 from __future__ import annotations
 
+import zipfile
+import zlib
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import IO
 
@@ -14,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.errors import ModelError
+
+# what reading a file of other bytes than were written can end in
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ class Concepts:
                 ]
                 self._directions = stored["directions"].astype(np.float32)  # (192, 384)
                 vectors = stored["vectors"].astype(np.float32)  # (N, 192)
-        except (OSError, ValueError, KeyError) as error:
+            _require_one_each(self._captions, self._concept_of, self._styles, vectors)
+        except _DAMAGE as error:
             raise ModelError(
                 f"concepts.npz is damaged ({error}).",
                 hint="Reinstall sfumato: pip install --force-reinstall sfumato",
@@ -64,6 +71,11 @@ class Concepts:
             styles=self._styles[best],
             similarity=float(np.clip(scores[best], 0.0, 1.0)),
         )
+
+
+def _require_one_each(*columns: Sized) -> None:
+    if len({len(column) for column in columns}) != 1:
+        raise ValueError("its columns differ in length")
 
 
 def lean_towards(

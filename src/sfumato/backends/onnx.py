@@ -26,7 +26,7 @@ from sfumato.backends.wordpiece import WordPiece
 from sfumato.diffusion import guided
 from sfumato.errors import BackendError, ModelError
 from sfumato.models import Conditioning, ModelSpec
-from sfumato.models.catalogue import WEIGHTS, read_sheet, sheet_identity, verified_bytes
+from sfumato.models.catalogue import WEIGHTS, read_sheet, sheet_identity, weight_bytes
 from sfumato.registry import own_models_folder
 from sfumato.request import GenerationPlan
 
@@ -103,10 +103,9 @@ class OnnxModel:
     def __init__(self, folder: Path) -> None:
         self.spec = spec(folder.name)
         self._sheet = read_sheet(folder)
-        files = self._sheet["files"]
 
         def content(file: str) -> bytes:
-            return verified_bytes(folder, file, files[file]["sha256"])
+            return weight_bytes(folder, self._sheet, file)
 
         # hashing and graph building release the interpreter lock: the four overlap
         with ThreadPoolExecutor(4) as pool:

@@ -77,6 +77,21 @@ def sheet_identity(sheet: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def weight_bytes(folder: Path, sheet: dict[str, Any], name: str) -> bytes:
+    """The bytes of a weight file that the sheet lists, checked against its digest.
+
+    Raises: ModelError: not listed, missing, truncated or changed.
+    """
+    try:
+        digest = str(sheet["files"][name]["sha256"])
+    except (KeyError, TypeError):
+        raise ModelError(
+            f"The model folder {folder.name!r} is not complete: its model.json lists no {name}.",
+            hint="Reinstall sfumato, or export the model again with this version.",
+        ) from None
+    return verified_bytes(folder, name, digest)
+
+
 def verified_bytes(folder: Path, name: str, sha256: str) -> bytes:
     """The bytes of one weight file, checked against the digest its sheet names.
 

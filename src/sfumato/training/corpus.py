@@ -38,13 +38,13 @@ def read_corpus(folder: Path, split: str | None = "train") -> Corpus:
     """
     try:
         lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
         pictures = np.load(folder / "pictures-64.npy", mmap_mode="r")
     except (OSError, ValueError) as error:
         raise StorageError(
             f"{folder} is not a training set ({error}).",
             hint="Build one with: sfumato train data icons --out DIR",
         ) from None
-    rows = [json.loads(line) for line in lines]
     if len(rows) != len(pictures):
         raise StorageError(
             f"{folder}: the manifest names {len(rows)} pictures, the file holds {len(pictures)}."
