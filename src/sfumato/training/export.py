@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from sfumato.training.whole_picture import NetConfig, PictureBasis, WholePicture
 
 _INDEX_WIDTH = 192  # numbers a caption in the concept index keeps, of 384
 _OPSET = 21
+_FILES = ("text.onnx", "vocab.txt", "flow.onnx", "decoder.onnx", "concepts.npz")
 # how an exported model draws when nothing else is asked, and what it says of itself
 DRAWING_DEFAULTS = {
     "summary": "trained with 'sfumato train chiaro'",
@@ -150,7 +152,7 @@ def write_concepts(corpus: Corpus, out: Path) -> None:
     styles: dict[str, set[str]] = {}  # of every caption: a subject may be shown in some alone
     captions: dict[str, str] = {row["concept"]: row["concept"] for row in corpus.rows}
     for row in corpus.rows:
-        for caption in row["captions"][:4]:
+        for caption in dict.fromkeys([row["concept"], *row["captions"][:4]]):
             captions.setdefault(caption, row["concept"])
             styles.setdefault(caption, set()).add(row["style"])
     texts = sorted(captions)
@@ -172,10 +174,8 @@ def write_concepts(corpus: Corpus, out: Path) -> None:
 
 
 def write_sheet(out: Path, sheet: dict[str, Any]) -> None:
-    """``model.json`` with the sha256 and size of every file beside it."""
-    files = sorted(
-        p for p in out.iterdir() if p.suffix in {".onnx", ".npz"} or p.stem == "tokenizer"
-    )
+    """``model.json`` with the sha256 and size of every file that drawing reads."""
+    files = [out / name for name in sorted(_FILES)]
     sheet["files"] = {
         p.name: {"sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "bytes": p.stat().st_size}
         for p in files
@@ -196,7 +196,8 @@ def _export(
     import onnxruntime
 
     batch = torch.export.Dim("batch", min=1, max=256)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns about itself
         full = Path(scratch) / "full.onnx"
         torch.onnx.export(
             module,

@@ -232,8 +232,18 @@ def _open_image(path: Path) -> Image.Image:
 # ---------------------------------------------------------------- how long it takes
 
 
-def estimate(preset: str, pictures: int, device: str) -> str:
+def estimate(
+    preset: str,
+    pictures: int,
+    device: str,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    batch_size: int | None = None,
+) -> str:
     """One sentence on time: a few real training steps are timed on ``device``, then scaled.
+
+    ``minutes`` and ``steps``: a budget in place of the preset's; the smaller one counts.
 
     Raises: RequestError: unknown preset.
     """
@@ -244,16 +254,16 @@ def estimate(preset: str, pictures: int, device: str) -> str:
         raise RequestError(f"There is no preset {preset!r}.")
     chosen = FULL_PRESETS[preset] if preset in FULL_PRESETS else PRESETS[preset]
     speed = (_full_speed if preset in FULL_PRESETS else _whole_picture_speed)(preset, device)
-    if chosen.loop.steps:
-        seen = chosen.loop.steps * chosen.batch_size
-        minutes = seen / speed / 60.0
-    else:
-        minutes = chosen.loop.minutes or 0.0
-        seen = speed * 60.0 * minutes
-    passes = seen / max(1, pictures)
+    if not minutes and not steps:
+        minutes, steps = chosen.loop.minutes, chosen.loop.steps
+    limits = [minutes] if minutes else []
+    if steps:
+        limits.append(steps * (batch_size or chosen.batch_size) / speed / 60.0)
+    needed = min(limits, default=0.0)
+    passes = speed * 60.0 * needed / max(1, pictures)
     times = f"{passes:.0f} times" if passes >= 1.5 else "once or less"
     return (
-        f"{_duration(minutes)} on {device}: {speed:.3g} pictures a second, "
+        f"{_duration(needed)} on {device}: {speed:.3g} pictures a second, "
         f"each of {pictures} seen {times}"
     )
 

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from sfumato.errors import Cancelled, RequestError, StorageError
-from sfumato.models.catalogue import WEIGHTS
+from sfumato.models.catalogue import WEIGHTS, read_sheet
 from sfumato.training.corpus import Corpus, read_corpus, text_vectors
 from sfumato.training.data.pictures import render_pictures
 from sfumato.training.export import averaged_weights
@@ -98,6 +98,7 @@ def train(
     Raises:
         RequestError: unknown preset, or options that do not go together.
         StorageError: no usable pictures, or ``out`` holds a run already.
+        ModelError: ``from_weights`` is no whole-picture model, or it is damaged.
         Cancelled: the person said no.
     """
     if preset not in PRESETS and preset not in FULL_PRESETS:
@@ -109,28 +110,33 @@ def train(
         raise StorageError(
             f"{out} holds a run already.", hint="Add --resume to go on with it, or name another."
         )
+    if preset in FULL_PRESETS and from_weights is not None:
+        raise RequestError(
+            f"The preset {preset!r} starts from nothing.",
+            hint="Use --from-weights with --preset whole-picture.",
+        )
+    if resume and from_weights is None:
+        from_weights = _started_from(out)
+    start = None
+    if from_weights is not None:
+        start = WEIGHTS / "chiaro" if from_weights == "chiaro" else Path(from_weights)
+        read_sheet(start)  # a wrong path is told now, not after the pictures are read
+        batch_size = batch_size or FINE_TUNE_BATCH
+        if minutes is None and steps is None:
+            steps = FINE_TUNE_STEPS
+    budget = {"minutes": minutes, "steps": steps, "batch_size": batch_size}
     if not (data / "manifest.jsonl").exists():
         own = out / "data"
         data = own if own.exists() else prepare_folder(data, own, say=say)
     pictures = len(read_corpus(data).rows)
-    say(f"time: {estimate(preset, pictures, device)}" + (" at most" if minutes or steps else ""))
+    say(f"time: {estimate(preset, pictures, device, **budget)}")
     if not yes and sys.stdin.isatty() and input("Start? [Y/n] ").strip().lower() in ("n", "no"):
         raise Cancelled("Nothing was started.")
-    budget = {"minutes": minutes, "steps": steps, "batch_size": batch_size, "device": device}
+    given = {"data": data, "out": out, "preset": preset, "device": device, "say": say, **budget}
     if preset in FULL_PRESETS:
-        if from_weights is not None:
-            raise RequestError(
-                f"The preset {preset!r} starts from nothing.",
-                hint="Use --from-weights with --preset whole-picture.",
-            )
-        train_full(data=data, out=out, preset=preset, resume=resume, say=say, **budget)
+        train_full(resume=resume, **given)
         return
-    start = None
-    if from_weights is not None:
-        start = WEIGHTS / "chiaro" if from_weights == "chiaro" else Path(from_weights)
-    loop = train_whole_picture(
-        data=data, out=out, preset=preset, start=start, resume=resume, say=say, **budget
-    )
+    loop = train_whole_picture(start=start, resume=resume, **given)
     if start is None:
         share = PRESETS[preset].refiner_share
         refine_run(data=data, out=out, config=refiner_config(loop.seconds / 60 * share), say=say)
@@ -172,7 +178,7 @@ def train_whole_picture(
         save_file(basis.state_dict(), out / "basis.safetensors")
         keep_refiner(refiner, out / "refiner")
         config = replace(chosen.loop, learning_rate=2e-4, minutes=None, steps=FINE_TUNE_STEPS)
-    _write_card(out, network.config, corpus, preset)
+    _write_card(out, network.config, corpus, preset, start)
     network.to(device)
     if minutes is not None or steps is not None:
         config = replace(config, minutes=minutes, steps=steps)
@@ -283,7 +289,13 @@ def fit_basis(corpus: Corpus, out: Path, components: int) -> PictureBasis:
     return basis
 
 
-def _write_card(out: Path, net: NetConfig, corpus: Corpus, preset: str) -> None:
+def _started_from(out: Path) -> str | None:
+    """The model folder that the run in ``out`` fine-tunes; none where it started from nothing."""
+    card = out / "run.json"
+    return json.loads(card.read_text("utf-8")).get("from_weights") if card.exists() else None
+
+
+def _write_card(out: Path, net: NetConfig, corpus: Corpus, preset: str, start: Path | None) -> None:
     """``run.json``: what export needs to know about the run."""
     concepts: dict[str, int] = {}
     for row in corpus.rows:
@@ -291,6 +303,7 @@ def _write_card(out: Path, net: NetConfig, corpus: Corpus, preset: str) -> None:
     card = {
         "kind": "whole-picture",
         "preset": preset,
+        "from_weights": None if start is None else str(start.resolve()),
         "net": asdict(net),
         "styles": corpus.styles,
         "pictures": len(corpus.rows),

@@ -6,7 +6,6 @@ matters to further training, so no second, larger copy of the weights has to shi
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from sfumato.errors import ModelError
-from sfumato.models.catalogue import read_sheet, verified_bytes
+from sfumato.models.catalogue import read_sheet, weight_bytes
 from sfumato.training.refiner import Refiner
 from sfumato.training.whole_picture import NetConfig, PictureBasis, WholePictureNet
 
@@ -26,9 +25,12 @@ def expand_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
     ``MatMulNBits`` stores 8-bit numbers around 128 in (out, blocks, block size) and one scale a
     block (ONNX Runtime contrib operator of that name, symmetric form).
     """
-    stored = {
-        tensor.name: onnx.numpy_helper.to_array(tensor)
-        for tensor in onnx.load_model_from_string(content).graph.initializer
+    graph = onnx.load_model_from_string(content).graph
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    widths = {  # numbers a row has; the last block is filled up with zeros
+        node.input[1]: onnx.helper.get_node_attr_value(node, "K")
+        for node in graph.node
+        if node.op_type == "MatMulNBits"
     }
     result: dict[str, NDArray[np.float32]] = {}
     for name, values in stored.items():
@@ -36,7 +38,7 @@ def expand_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
             plain = name.removesuffix("_Q8")
             scales = stored[f"{plain}_scales"].reshape(*values.shape[:2], 1)
             blocks = (values.astype(np.float32) - 128.0) * scales
-            result[plain] = blocks.reshape(len(values), -1)
+            result[plain] = blocks.reshape(len(values), -1)[:, : widths[name]]
         elif name.endswith("_int8"):
             plain = name.removesuffix("_int8")
             result[plain] = values * stored[f"{plain}_scale"][:, None, None, None]
@@ -46,10 +48,15 @@ def expand_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 def keep_text_encoder(folder: Path, out: Path) -> None:
-    """Copy a model's text encoder into a run: what is fine-tuned must read words as it did."""
+    """Copy a model's text encoder into a run: what is fine-tuned must read words as it did.
+
+    Raises: ModelError: ``folder`` is no model, or its files are damaged.
+    """
+    sheet = read_sheet(folder)
+    content = {file: weight_bytes(folder, sheet, file) for file in ("text.onnx", "vocab.txt")}
     out.mkdir(parents=True, exist_ok=True)
-    for file in ("text.onnx", "vocab.txt"):
-        shutil.copyfile(folder / file, out / file)
+    for file, whole in content.items():
+        (out / file).write_bytes(whole)
 
 
 def load_shipped(folder: Path, styles: list[str]) -> tuple[WholePictureNet, PictureBasis, Refiner]:
@@ -66,12 +73,8 @@ def load_shipped(folder: Path, styles: list[str]) -> tuple[WholePictureNet, Pict
             f"{folder} is not a whole-picture model, so it cannot be fine-tuned here.",
             hint="Use --from-weights chiaro or a folder written by 'sfumato train export'.",
         )
-    flow = expand_weights(
-        verified_bytes(folder, "flow.onnx", sheet["files"]["flow.onnx"]["sha256"])
-    )
-    decoder = expand_weights(
-        verified_bytes(folder, "decoder.onnx", sheet["files"]["decoder.onnx"]["sha256"])
-    )
+    flow = expand_weights(weight_bytes(folder, sheet, "flow.onnx"))
+    decoder = expand_weights(weight_bytes(folder, sheet, "decoder.onnx"))
     known = flow["style_embed.weight"]  # (styles + 1, cond)
     rows = [
         known[sheet["styles"].index(style)] if style in sheet["styles"] else known[:-1].mean(0)
@@ -103,7 +106,7 @@ def _fill(module: torch.nn.Module, weights: dict[str, NDArray[np.float32]]) -> N
     try:
         module.load_state_dict(
             {
-                name: torch.from_numpy(np.ascontiguousarray(weights[name]))
+                name: torch.from_numpy(np.array(weights[name], order="C"))  # writable
                 for name in module.state_dict()
             }
         )

@@ -162,6 +162,17 @@ def test_the_estimate_times_real_steps(preset: str) -> None:
     assert "each of 50 seen" in said
 
 
+def test_the_estimate_is_of_the_budget_that_was_given() -> None:
+    pytest.importorskip("torch")
+
+    def said(**budget: float) -> str:
+        return estimate("whole-picture-tiny", 50, "cpu", **budget)
+
+    assert "each of 50 seen 7 times" in said(steps=11, batch_size=32)
+    assert said(minutes=200.0).startswith("about 3.3 hours on cpu")
+    assert "each of 50 seen 7 times" in said(steps=11, batch_size=32, minutes=1e6)  # the smaller
+
+
 def test_an_unknown_preset_has_no_estimate() -> None:
     pytest.importorskip("torch")
     with pytest.raises(RequestError, match="no preset 'huge'"):
