@@ -1,4 +1,4 @@
-"""Train the independent judge and say how good it is.
+"""Fit the independent judge and say how good it is.
 
     python evals/judge.py --data data/judge --out runs/judge --real data/curated
 
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from measures.naming import Answers, floor_accuracy, judge_pictures
 from measures.statistics import estimate_mean
 
@@ -64,28 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="the packs to learn from")
     parser.add_argument("--out", type=Path, required=True, help="where weights and report go")
     parser.add_argument("--real", type=Path, help="a set of other packs, for the ceiling")
-    budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, default=None, help="training time (default 12)")
-    budget.add_argument("--steps", type=int, default=None, help="training steps instead")
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--width", type=int, default=32, help="channels of the first stage")
-    parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--report-only", action="store_true", help="judge OUT as it is")
+    parser.add_argument("--copies", type=int, default=7, help="varied copies of each picture")
     asked = parser.parse_args(arguments)
-    if asked.threads:
-        torch.set_num_threads(asked.threads)
     try:
-        if not asked.report_only:
-            asked.out.mkdir(parents=True, exist_ok=True)
-            train_judge(
-                read_corpus(asked.data, split=None),
-                asked.out,
-                minutes=12.0 if asked.minutes is None and asked.steps is None else asked.minutes,
-                steps=asked.steps,
-                batch_size=asked.batch_size,
-                width=asked.width,
-            )
-        judge = Judge.load(asked.out)
+        judge = train_judge(read_corpus(asked.data, split=None), asked.out, copies=asked.copies)
         report: dict[str, Any] = {"judge_sha256": judge.sha256, "concepts": len(judge.concepts)}
         if asked.real is not None:
             report |= report_on_real(judge, asked.real)

@@ -24,7 +24,7 @@ from .memory import Nearest, is_closer_than, nearest_by_embedding, nearest_by_pi
 from .naming import Answers, floor_accuracy, judge_pictures
 from .prompts import Prompt, read_prompts
 from .record import sha256_of
-from .shape import outline_of
+from .shape import outline_of, without_emblem
 from .sheet import Cell, contact_sheet, side_by_side
 from .statistics import estimate_kid, estimate_mean, frechet_distance, kid
 
@@ -78,11 +78,19 @@ class Evaluation:
             i for i, p in enumerate(self.of) if p.section == "single" and not p.is_new
         ]  # drawings of subjects that the model was shown: where copying would show first
         expected = [prompt.concepts for prompt in self.of]
-        self.answers = judge_pictures(judge, self.drawn.pictures, expected)
+        self.answers = judge_pictures(judge, self._subjects(), expected)
         self.training_embedded = judge.embed(self.training.pictures)
         names = [(row["concept"],) for row in self.real.rows]
         self.cell_answers = judge_pictures(judge, self.cells.pictures, names)
         self.real_answers = judge_pictures(judge, self.real.pictures, names)
+
+    def _subjects(self) -> NDArray[np.uint8]:
+        """The drawings without the emblems behind them: the judge names what is on them."""
+        pictures = self.drawn.pictures.copy()
+        for i, prompt in enumerate(self.of):
+            if prompt.shape:
+                pictures[i] = without_emblem(pictures[i])
+        return pictures
 
     def figures(self) -> tuple[Figures, Image.Image]:
         """Everything that is measured, and the sheet of the closest pairs."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 SHAPES = ("circle", "square", "rounded", "shield", "hexagon", "ring", "sunburst", "diamond")
 
@@ -20,6 +20,9 @@ _TOLERANCE = 0.04  # of the mean radius: root mean square distance to the neares
 _HOLE = 0.06  # share of the disc that is clear inside a ring
 _RAYS = 8  # a sunburst has at least so many points
 
+_SAME = 40  # levels: closer to the rim's colour than this is the emblem itself
+
+Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
@@ -40,6 +43,27 @@ def outline_of(pixels: NDArray[np.uint8]) -> str:
         return ""
     clear = 1.0 - solid.sum() / filled.sum()
     return "ring" if names[best] == "circle" and clear > _HOLE else names[best]
+
+
+def without_emblem(pixels: Pixels) -> Pixels:
+    """(H, W, 4) pixels with the emblem behind the drawing made transparent.
+
+    What has the colour of the silhouette's rim is the emblem. Pixels in which nothing else is
+    left come back as they were.
+    """
+    filled = fill_holes(pixels[..., 3] >= 128)
+    inner = np.asarray(Image.fromarray(filled).convert("L").filter(ImageFilter.MinFilter(7))) > 0
+    rim = filled & ~inner & (pixels[..., 3] == 255)
+    if not rim.any():
+        return pixels
+    colour = np.median(pixels[rim][:, :3], axis=0)
+    far = np.abs(pixels[..., :3] - colour).max(axis=2) > _SAME
+    drawing = far & inner & (pixels[..., 3] > 0)
+    if drawing.sum() < 0.01 * filled.sum():
+        return pixels
+    bare = pixels.copy()
+    bare[~drawing] = 0
+    return bare
 
 
 def fill_holes(solid: Mask) -> Mask:

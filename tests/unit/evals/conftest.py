@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "evals"))
 
@@ -29,12 +28,6 @@ def draw_subject(number: int, style: int) -> str:
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">'
         f'<polygon points="{points}" fill="{colour}"{stroke}/></svg>'
     )
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
-    """Tiny networks gain nothing from threads, and threads wait for one another on busy cores."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

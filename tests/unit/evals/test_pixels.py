@@ -12,7 +12,7 @@ from measures.memory import (
     nearest_by_pixels,
     shrink,
 )
-from measures.shape import SHAPES, draw_shape, fill_holes, outline_of
+from measures.shape import SHAPES, draw_shape, fill_holes, outline_of, without_emblem
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -82,6 +82,18 @@ def test_a_drawing_on_the_emblem_leaves_its_outline() -> None:
     pixels = painted(draw_shape("hexagon"))
     pixels[80:110, 80:110] = (255, 255, 255, 255)
     assert outline_of(pixels) == "hexagon"
+
+
+def test_an_emblem_is_taken_off_its_drawing() -> None:
+    pixels = painted(draw_shape("shield"))
+    pixels[80:110, 80:110] = (255, 255, 255, 255)
+    bare = without_emblem(pixels)
+    rows, columns = np.nonzero(bare[..., 3])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (80, 109, 80, 109)
+    plain = painted(draw_shape("shield"))
+    assert without_emblem(plain) is plain
+    blank = np.zeros((64, 64, 4), np.uint8)
+    assert without_emblem(blank) is blank
 
 
 def test_a_disc_is_no_ring() -> None:

@@ -42,7 +42,7 @@ def few_prompts(tmp_path: Path) -> Path:
 def judge_folder(picture_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("judge")
     corpus = read_corpus(picture_set, split=None)
-    train_judge(corpus, out, steps=2, batch_size=8, width=8, say=lambda line: None)
+    train_judge(corpus, out, copies=1)
     return out
 
 
