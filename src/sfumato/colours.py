@@ -49,7 +49,7 @@ BASIC_TERMS = (
 # name -> (colour, the basic term it belongs to)
 _TABLE: dict[str, tuple[str, str]] = {
     "black": ("#1d1d21", "black"),
-    "white": ("#fafafa", "white"),
+    "white": ("#ffffff", "white"),
     "grey": ("#8e9299", "grey"),
     "red": ("#dc2f2f", "red"),
     "orange": ("#f58a1f", "orange"),

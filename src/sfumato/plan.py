@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sfumato.colours import parse_background
 from sfumato.errors import RequestError
@@ -52,6 +53,10 @@ def make_plan(
     )
     if background == "opaque":
         background = parsed.background if parsed.background != "transparent" else "#ffffff"
+    emblem = parsed.emblem
+    if emblem is not None and not parsed.emblem_coloured and background != "transparent":
+        # "app icon of a rocket" on blue means a blue icon, not a square behind another plate
+        emblem, background = replace(emblem, colour=background), "transparent"
     return GenerationPlan(
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
@@ -71,7 +76,7 @@ def make_plan(
         background=background,
         tint=parsed.tint,
         tint_name=parsed.tint_name,
-        emblem=parsed.emblem,
+        emblem=emblem,
         finish=spec.finish,
         device=_resolve_device(request.device),
         notes=tuple(notes),

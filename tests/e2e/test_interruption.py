@@ -61,8 +61,14 @@ def test_ctrl_c_before_anything_is_drawn_leaves_nothing(start: Start, folder: Pa
     os.mkfifo("prompts.txt")
     process = start("--from", "prompts.txt", "--model", "fake")
     with Path("prompts.txt").open("w"):  # opens when the command waits for its first line
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        for _ in range(120):
+            # again and again: one that arrives just before the blocking read is only seen after it
+            process.send_signal(signal.SIGINT)
+            try:
+                _, errors = process.communicate(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                continue
     assert (process.returncode, errors) == (130, b"sfumato: Stopped.\n")
     assert [path.name for path in folder.iterdir()] == ["prompts.txt"]
 

@@ -98,9 +98,9 @@ def test_backgrounds(prompt: str, asked: str | None, expected: str) -> None:
 
 
 def test_the_prompt_is_kept_and_the_subject_is_what_is_left() -> None:
-    plan = plan_for("a red fox on a blue circle")
-    assert plan.prompt == "a red fox on a blue circle"
-    assert (plan.subject, plan.tint_name) == ("fox", "red")
+    plan = plan_for("a red dragon on a blue circle")
+    assert plan.prompt == "a red dragon on a blue circle"
+    assert (plan.subject, plan.tint_name) == ("dragon", "red")
     assert plan.emblem is not None
     assert plan.emblem.shape == "circle"
 
@@ -167,3 +167,13 @@ def test_styles_are_dealt_from_those_that_suit_the_subject() -> None:
     assert asked == ["fox"]
     chosen = GenerationRequest(prompt="a fox", num_images=2, seed=0, style="flat")
     assert make_plan(chosen, spec, suggest_styles=suggest).styles == ("flat", "flat")
+
+
+def test_an_emblem_without_a_colour_takes_the_grounds() -> None:
+    plan = plan_for("app icon of a rocket", background="#1d4ed8")
+    assert plan.emblem is not None
+    assert (plan.emblem.colour, plan.background) == ("#1d4ed8", "transparent")
+    both = plan_for("a rocket on a yellow circle", background="#1d4ed8")
+    assert both.emblem is not None
+    assert both.emblem.colour != "#1d4ed8"
+    assert both.background == "#1d4ed8"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
+_DROPPED = frozenset({"Mn", "Cc", "Cf", "Co", "Cs"})  # accents, control characters, private use
 _LONGEST_WORD = 100  # characters; anything longer is unknown, as in the original
 # CJK ideographs: each is a word of its own
 _IDEOGRAPHS = (
@@ -81,7 +82,7 @@ def _clean(text: str) -> Iterator[str]:
         category = unicodedata.category(character)
         if character in "\t\n\r" or category == "Zs":
             yield " "
-        elif category == "Mn" or category[0] == "C" or character == "\ufffd":
+        elif category in _DROPPED or character == "\ufffd":
             continue
         else:
             yield from character.lower()

@@ -260,7 +260,8 @@ def unknown_subject(
     instead = f" The nearest it knows is {cond.nearest!r}." if cond.nearest else ""
     return [
         _warning(
-            "unknown_subject", f"The model {plan.model} does not know {plan.subject!r}.{instead}"
+            "unknown_subject",
+            f"The model {plan.model} reads English and does not know {plan.subject!r}.{instead}",
         )
     ]
 

@@ -1,7 +1,7 @@
 """From the model's soft little picture to one a designer accepts at any size.
 
-``finish`` reads top to bottom: clean the transparency, find the flat colours, tint, trace, place
-on the canvas, render. The plan decides; nothing here is random.
+``finish`` reads top to bottom: clean the transparency, steepen soft borders, find the flat
+colours, tint, trace, place on the canvas, render. The plan decides; nothing here is random.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from sfumato.colours import rgb_of
 from sfumato.errors import BackendError
 from sfumato.finish.alpha import clean_alpha
-from sfumato.finish.compose import Canvas, document, glyph_colour, keyline_colour, place, render
+from sfumato.finish.compose import (
+    Canvas,
+    document,
+    glyph_colour,
+    keyline_colour,
+    opposite,
+    place,
+    render,
+)
+from sfumato.finish.crisp import crisp
 from sfumato.finish.palette import Layers, separate_colours
 from sfumato.finish.raster import paste
 from sfumato.finish.tint import Tint, is_glyph, make_tint
@@ -45,7 +54,7 @@ def finish(pixels: NDArray[np.uint8], plan: GenerationPlan) -> Finished:
     """
     if pixels.ndim != 3 or pixels.shape[0] != pixels.shape[1] or pixels.shape[2] != 4:
         raise BackendError(f"The model returned pixels of shape {pixels.shape}, not (s, s, 4).")
-    cleaned = clean_alpha(pixels)  # (s, s, 4) float32
+    cleaned = crisp(clean_alpha(pixels))  # (s, s, 4) float32
     layers = separate_colours(cleaned)
     tint = _tint_for(layers, plan)
     if tint is not None:
@@ -66,11 +75,13 @@ def finish(pixels: NDArray[np.uint8], plan: GenerationPlan) -> Finished:
 
 
 def _tint_for(layers: Layers, plan: GenerationPlan) -> Tint | None:
-    """The asked tint; without one, a black glyph on a dark emblem becomes a white one."""
+    """The asked tint; without one, a black glyph on a dark emblem or ground becomes white."""
     if plan.tint is not None:
         return make_tint(layers.colours, layers.shares, plan.tint, plan.tint_name)
     if plan.emblem is not None and is_glyph(layers.colours, layers.shares):
         return make_tint(layers.colours, layers.shares, glyph_colour(plan.emblem), None)
+    if plan.background != "transparent" and is_glyph(layers.colours, layers.shares):
+        return make_tint(layers.colours, layers.shares, opposite(plan.background), None)
     return None
 
 

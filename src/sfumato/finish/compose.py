@@ -18,7 +18,16 @@ from sfumato.finish.trace import FRAME, Shape
 from sfumato.oklab import evenly, srgb_to_oklab
 from sfumato.request import Emblem, GenerationPlan
 
-__all__ = ["Canvas", "Placement", "document", "glyph_colour", "keyline_colour", "place", "render"]
+__all__ = [
+    "Canvas",
+    "Placement",
+    "document",
+    "glyph_colour",
+    "keyline_colour",
+    "opposite",
+    "place",
+    "render",
+]
 
 _SHORT_SIDE = 1024.0  # units of the document along the canvas' shorter side
 _MARGIN = 0.06  # of that side, around the drawing; the spacing icon sets agree on
@@ -99,15 +108,16 @@ def keyline_colour(
     distance = np.sqrt(((evenly(srgb_to_oklab(colours)) - ground) ** 2).sum(axis=1))
     if float(shares[distance < _ALIKE].sum()) < 0.12:
         return None
-    return _opposite(emblem.colour)
+    return opposite(emblem.colour)
 
 
 def glyph_colour(emblem: Emblem) -> str:
     """The colour of a one-colour drawing on an emblem: white on dark, nearly black on light."""
-    return _INK if emblem.shape == "ring" else _opposite(emblem.colour)
+    return _INK if emblem.shape == "ring" else opposite(emblem.colour)
 
 
-def _opposite(colour: str) -> str:
+def opposite(colour: str) -> str:
+    """White on a dark ``colour``, nearly black on a light one."""
     light = srgb_to_oklab(np.array(rgb_of(colour), np.uint8))[0]
     return _PAPER if light < 0.82 else _INK
 

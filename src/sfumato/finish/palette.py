@@ -24,8 +24,8 @@ __all__ = ["Layers", "separate_colours"]
 MOST_COLOURS = 20
 _JUST_VISIBLE = 0.042  # evened Oklab distance; flat shading in icon sets starts near 0.05
 _SAME = 0.02  # Oklab distance at which nobody sees an edge
-_SPECK = 9  # pixels at 256 x 256: smaller patches of a weak colour are noise
-_THIN = 90  # pixels at 256 x 256: a thin patch up to this size may be the soft edge of two others
+_SPECK = 30  # pixels at 256 x 256: smaller patches of a weak colour are noise
+_THIN = 120  # pixels at 256 x 256: a thin patch up to this size may be the soft edge of two others
 _MIXED = 0.07  # Oklab distance from the mixture of the two
 _WEAK = 0.16  # Oklab distance to the surround below which a small patch counts as noise
 

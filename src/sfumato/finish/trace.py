@@ -21,10 +21,10 @@ __all__ = ["FRAME", "Shape", "bounding_box", "trace"]
 
 FRAME = 256.0  # units a side of the square that outlines are measured in, whatever its pixels
 
-_SMOOTHING = 0.75  # units (sigma): takes the jaggedness out of edges
+_SMOOTHING = 1.4  # units (sigma): takes the wobble of a drawn edge out, keeps teeth and claws
 _GRID = 512  # points a side outlines are found on: finer than the pixels where those are few
 _UNDERLAP = 3  # units a shape reaches under later ones
-_TOLERANCE = 0.36  # units a curve may stay away from the outline
+_TOLERANCE = 0.8  # units a curve may stay away from the outline
 _SMALLEST = 5.0  # square units: a smaller loop is dust
 _BUSY = 30.0  # sides of the square: borders between colours; busy icons have 20, noise 60
 

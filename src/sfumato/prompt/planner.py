@@ -60,6 +60,7 @@ class ParsedPrompt:
     tint: str | None = None  # "#rrggbb"
     tint_name: str | None = None  # the words the tint came from
     emblem: Emblem | None = None
+    emblem_coloured: bool = False  # the words gave the emblem's colour
     notes: tuple[str, ...] = ()  # sentences for people
 
 
@@ -93,6 +94,7 @@ class _Reading:
         self.words = keep_content(
             [word for word in fillers_joined if word not in vocab.FILLER_PHRASES], list(words)
         )
+        self.said = [word for word in words if word != BREAK]
         self.spec = spec
         self.style: str | None = None
         self.background = "transparent"
@@ -113,6 +115,7 @@ class _Reading:
         phrase = self._take_tint(phrase)
         phrase = self._take_count(phrase)
         subject = " ".join(self._shorten(phrase))
+        subject = vocab.PLAIN_NAMES.get(subject, subject)
         return ParsedPrompt(
             subject=subject,
             style=self.style,
@@ -120,6 +123,7 @@ class _Reading:
             tint=self.tint,
             tint_name=self.tint_name,
             emblem=self._make_emblem(subject),
+            emblem_coloured=self.shape_colour is not None,
             notes=(*self._say_what_is_left_out(subject), *self.notes),
         )
 
@@ -199,7 +203,8 @@ class _Reading:
     def _choose_phrase(self) -> list[str]:
         """The first phrase that can be a subject, cut where a scene begins."""
         segments = [strip_front(segment) for segment in split_phrases(self.words)]
-        segments = [segment for segment in segments if segment]
+        # where every word was understood as something else ("cartoon:"), they are the subject
+        segments = [segment for segment in segments if segment] or [self.said]
         main = next(
             (s for s in segments if has_content(s) and not is_colours(s)),
             next((s for s in segments if is_colours(s)), segments[0]),

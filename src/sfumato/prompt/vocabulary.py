@@ -142,7 +142,7 @@ THINGS_WHEN_LAST = THINGS_BEFORE_COLOURS | _words(
 )
 # A colour's name that belongs to the subject: kept whole, not a tint.
 COLOURED_NAMES = _phrases(
-    """brown bear; black bear; red fox; red squirrel; red panda; blue whale;
+    """brown bear; black bear; red fox; grey squirrel; gray squirrel; red panda; blue whale;
     black hole; orange juice; orange slice;
     orange tree; white house; green tea; gold medal; silver medal; bronze medal; gold bar;
     gold bars; gold stack; gold coin; gold coins; golden retriever; golden gate bridge;
@@ -160,6 +160,8 @@ COLOURED_NAMES = _phrases(
     indigo bunting; cherry tomato"""
 )
 # Kept whole, and the tint is set as well: the words name a thing that has this colour.
+# The colour names the animal, and the animal has it anyway: no tint, and the plain name is known.
+PLAIN_NAMES = {"red fox": "fox", "grey squirrel": "squirrel", "gray squirrel": "squirrel"}
 TINTED_NAMES = _phrases(
     """red heart; pink heart; orange heart; yellow heart; green heart; blue heart;
     light blue heart; purple heart; brown heart; black heart; grey heart; white heart;

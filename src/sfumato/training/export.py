@@ -234,8 +234,17 @@ def shrink(model: onnx.ModelProto, block_size: int = 64) -> onnx.ModelProto:
     quantiser.process()
     small = quantiser.model.model
     _shrink_convolutions(small)
+    forget_origin(small)
     onnx.checker.check_model(small, full_check=False)
     return small
+
+
+def forget_origin(model: onnx.ModelProto) -> None:
+    """Remove the exporter's notes: they hold stack traces with the paths of this machine."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def _shrink_convolutions(model: onnx.ModelProto) -> None:

@@ -43,7 +43,7 @@ def test_a_swatch_has_its_own_colour_and_no_other(name: str) -> None:
 
 
 def test_outlines_and_whites_do_not_outvote_a_chromatic_colour() -> None:
-    pixels = swatch("#fafafa")
+    pixels = swatch("#ffffff")
     pixels[:10] = (*rgb_of("#2f6fde"), 255)  # 31 % blue below 69 % white
     assert has_colour(pixels, "blue")
     assert has_colour(pixels, "white")

@@ -94,7 +94,7 @@ def test_a_keyline_is_drawn_where_colours_run_together() -> None:
 
 def test_the_keyline_is_dark_on_a_light_emblem() -> None:
     white = np.array([[255, 255, 255]], np.uint8)
-    colour = keyline_colour(white, np.ones(1), Emblem(shape="circle", colour="#fafafa"))
+    colour = keyline_colour(white, np.ones(1), Emblem(shape="circle", colour="#ffffff"))
     assert colour is not None and int(colour[1:3], 16) < 64
 
 

@@ -36,8 +36,8 @@ def test_a_lower_shape_reaches_under_its_neighbour_and_not_outside() -> None:
     _, top, right, bottom = box_of(lower)
     left = box_of(upper)[0]
     assert 2.0 < right - left < 8.0  # under the neighbour by the underlap
-    assert top == pytest.approx(FRAME / 4, abs=0.5)
-    assert bottom == pytest.approx(3 * FRAME / 4, abs=0.5)
+    assert top == pytest.approx(FRAME / 4, abs=0.8)  # as far as a curve may stay away
+    assert bottom == pytest.approx(3 * FRAME / 4, abs=0.8)
 
 
 @pytest.mark.parametrize("side", [64, 128, 256, 512, 600])

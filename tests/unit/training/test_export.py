@@ -55,6 +55,12 @@ def test_the_sheet_names_every_file_with_its_digest(tiny_model: Path, tiny_run: 
     assert (sheet["name"], sheet["styles"]) == ("tiny", ["flat", "glyph"])
 
 
+def test_no_path_of_this_machine_is_shipped(tiny_model: Path) -> None:
+    here = str(Path(__file__).parents[3]).encode()
+    for name in ("flow.onnx", "decoder.onnx"):
+        assert here not in (tiny_model / name).read_bytes()
+
+
 def test_words_are_read_by_the_very_files_of_the_run(tiny_model: Path, tiny_run: Path) -> None:
     for name in ("text.onnx", "vocab.txt"):
         assert (tiny_model / name).read_bytes() == (tiny_run / "text" / name).read_bytes()
