@@ -86,7 +86,7 @@ class Evaluation:
 
     def _subjects(self) -> NDArray[np.uint8]:
         """The drawings without the emblems behind them: the judge names what is on them."""
-        pictures = self.drawn.pictures.copy()
+        pictures: NDArray[np.uint8] = self.drawn.pictures.copy()
         for i, prompt in enumerate(self.of):
             if prompt.shape:
                 pictures[i] = without_emblem(pictures[i])
@@ -295,13 +295,14 @@ class Evaluation:
             for name, (_, embedded) in sets.items()
         }
         first = next(iter(by_pixels.values()))
-        pixels = _compare(by_pixels)
+        owner = self.owner[self.known]
+        pixels = _compare(by_pixels, owner)
         pixels["near_copies"] = {
             "limit": NEAR_COPY,
-            "drawn": asdict(estimate_mean(first.distance < NEAR_COPY)),
+            "drawn": asdict(estimate_mean(first.distance < NEAR_COPY, owner)),
             "real": asdict(estimate_mean(by_pixels[REAL].distance < NEAR_COPY)),
         }
-        return {"pixels": pixels, "embedding": _compare(by_embedding)}, first
+        return {"pixels": pixels, "embedding": _compare(by_embedding, owner)}, first
 
     def nearest_sheet(self, nearest: Nearest) -> Image.Image:
         """The drawings that lie closest to a training icon, beside it."""
@@ -329,7 +330,11 @@ class Evaluation:
         held_out = [row["split"] == "heldout" for row in read_manifest(self.data)]
         svgs = [svg for svg, kept in zip(read_svgs(self.data), held_out, strict=True) if kept]
         theirs = [measure_flatness(render_clean(svg, self.side)) for svg in svgs]
-        return {"drawn": _flat(ours), "real": _flat(theirs), "blank": ours.count(None)}
+        return {
+            "drawn": _flat(ours, self.owner[plain]),
+            "real": _flat(theirs, np.arange(len(svgs))),
+            "blank": ours.count(None),
+        }
 
 
 def _part(drawings: Drawings, start: int, stop: int) -> Drawings:
@@ -351,7 +356,9 @@ def _same_mix(corpus: Corpus, styles: Sequence[str], rng: np.random.Generator) -
     return np.concatenate(picks)
 
 
-def _compare(found: dict[str, Nearest]) -> Figures:
+def _compare(found: dict[str, Nearest], owner: NDArray[np.int64]) -> Figures:
+    """``owner``: the prompts of the first set's drawings; the other sets have one of each."""
+    owners = [owner, *[None] * (len(found) - 1)]
     real = found[REAL].distance
     return {
         "quantiles": QUANTILES,
@@ -359,19 +366,22 @@ def _compare(found: dict[str, Nearest]) -> Figures:
             name: {
                 "count": len(nearest.distance),
                 "quantiles": [float(q) for q in np.percentile(nearest.distance, QUANTILES)],
-                "closer_than_real": asdict(estimate_mean(is_closer_than(nearest.distance, real))),
+                "closer_than_real": asdict(
+                    estimate_mean(is_closer_than(nearest.distance, real), clusters)
+                ),
             }
-            for name, nearest in found.items()
+            for (name, nearest), clusters in zip(found.items(), owners, strict=True)
         },
     }
 
 
-def _flat(measured: Sequence[Flatness | None]) -> Figures:
-    drawn = [one for one in measured if one is not None]
-    if not drawn:
+def _flat(measured: Sequence[Flatness | None], owner: NDArray[np.int64]) -> Figures:
+    pairs = [(one, who) for one, who in zip(measured, owner, strict=True) if one is not None]
+    if not pairs:
         return {}
+    drawn, own = zip(*pairs, strict=True)
     return {
-        "palette": asdict(estimate_mean([one.palette for one in drawn])),
-        "unevenness": asdict(estimate_mean([one.unevenness for one in drawn])),
-        "seam": asdict(estimate_mean([one.seam for one in drawn])),
+        "palette": asdict(estimate_mean([one.palette for one in drawn], own)),
+        "unevenness": asdict(estimate_mean([one.unevenness for one in drawn], own)),
+        "seam": asdict(estimate_mean([one.seam for one in drawn], own)),
     }

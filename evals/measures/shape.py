@@ -61,7 +61,7 @@ def without_emblem(pixels: Pixels) -> Pixels:
     drawing = far & inner & (pixels[..., 3] > 0)
     if drawing.sum() < 0.01 * filled.sum():
         return pixels
-    bare = pixels.copy()
+    bare: Pixels = pixels.copy()
     bare[~drawing] = 0
     return bare
 
