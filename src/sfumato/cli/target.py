@@ -14,12 +14,19 @@ def resolve_target(output: str | None, format_: str | None = None) -> Path:
     """The folder or file that ``output`` names; None is the current folder.
 
     Raises:
-        StorageError: the place cannot be written to.
-        RequestError: the name's suffix is no format, or not the one asked for.
+        StorageError: the place cannot be written to, or is a device.
+        RequestError: it is "-", which only ``draw`` understands, or the name's suffix is no
+            format, or not the one asked for.
     """
     if output is None:
         return make_folder(Path())
+    if output == "-":
+        raise RequestError("Standard output cannot be the target here.", hint="Name a file.")
     target = Path(output)
+    if _is_device(target):
+        raise StorageError(
+            f"{output!r} is not a place for a picture file.", hint="Use -o - to write to a pipe."
+        )
     separators = tuple(filter(None, (os.sep, os.altsep)))
     if output.endswith(separators) or _is_folder(target):
         return make_folder(target)
@@ -69,6 +76,14 @@ def write_new(content: bytes, target: Path) -> Path:
             ) from None
         return path
     raise AssertionError("unreachable: there is always a next number")
+
+
+def _is_device(path: Path) -> bool:
+    """Whether it exists and is neither a file nor a folder: a terminal, a pipe, /dev/full."""
+    try:
+        return path.exists() and not (path.is_file() or path.is_dir())
+    except (OSError, ValueError):
+        return False
 
 
 def _is_folder(path: Path) -> bool:
