@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,6 +59,12 @@ def start(folder: Path) -> Start:
             stderr=subprocess.PIPE,
             # a signal sent to it must not reach the tests
             start_new_session=True,
+            # a shell that runs the tests in the background has them, and theirs, ignore Ctrl-C
+            preexec_fn=_heed_ctrl_c,
         )
 
     return call
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
