@@ -57,6 +57,23 @@ def test_ctrl_c_keeps_what_is_finished(start: Start, folder: Path) -> None:
     assert 1 <= len(files) < 64
 
 
+def test_ctrl_c_before_anything_is_drawn_leaves_nothing(start: Start, folder: Path) -> None:
+    os.mkfifo("prompts.txt")
+    process = start("--from", "prompts.txt", "--model", "fake")
+    with Path("prompts.txt").open("w"):  # opens when the command waits for its first line
+        errors = b"it never ended"
+        for _ in range(120):
+            # again and again: one that arrives just before the blocking read is only seen after it
+            process.send_signal(signal.SIGINT)
+            try:
+                _, errors = process.communicate(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+    assert (process.returncode, errors) == (130, b"sfumato: Stopped.\n")
+    assert [path.name for path in folder.iterdir()] == ["prompts.txt"]
+
+
 def test_ctrl_c_in_a_batch_and_going_on(start: Start, run: Run, folder: Path) -> None:
     rows = [f"a fox number {number}" for number in range(24)]
     (folder / "p.txt").write_text("\n".join(rows), "utf-8")
