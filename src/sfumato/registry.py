@@ -141,12 +141,19 @@ SAMPLERS = Registry("sampler", "sfumato.samplers")
 SCHEDULERS = Registry("scheduler", "sfumato.schedulers")
 WRITERS = Registry("file format", "sfumato.writers")
 CHECKS = Registry("check", "sfumato.checks")
+PICTURE_TEXT_MODELS = Registry(
+    "picture-text model", "sfumato.picture_text_models", error=ModelError
+)
 
 for _entry in (
     Entry(name="chiaro", target="sfumato.backends.onnx:load", summary="the built-in model"),
     Entry(name="fake", target="sfumato.backends.fake:load", summary="draws test cards, instantly"),
 ):
     MODELS.add(_entry)
+
+PICTURE_TEXT_MODELS.add(
+    Entry(name="fake", target="sfumato.clip.fake:load", summary="compares colours by name")
+)
 
 for _name, _summary in (
     ("euler", "first order, the reference (Liu et al. 2022)"),
