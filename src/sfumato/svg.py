@@ -1,0 +1,252 @@
+"""SVG drawings from anywhere, rendered to pixels without trusting them.
+
+The renderer (resvg) runs no scripts and knows no network, but it does open files that a drawing
+names, follows references that multiply, and hands embedded pictures to decoders. So a drawing is
+looked through first: references that leave the file are taken out, embedded pictures are measured,
+and what would grow beyond all bounds is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections import defaultdict
+from typing import Any
+from xml.parsers import expat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfumato.errors import StorageError
+
+__all__ = ["MAX_BYTES", "MAX_SIDE", "looks_like_svg", "render_svg"]
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_SIDE = 4096  # pixels: a drawing that says it is larger is rendered smaller
+_MAX_ELEMENTS = 200_000  # after references are followed: about five seconds of rendering
+_MAX_EMBEDDED = 16 * 1024 * 1024  # pixels of all embedded pictures together
+_MAX_OCTAVES = 16  # of feTurbulence: octaves above are finer than any pixel
+_MAX_ENTITY = 1024  # characters: Illustrator writes namespaces as entities
+_FALLBACK = (512.0, 512.0)  # for a drawing that says nothing about its size
+
+_START = re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|!--|!DOCTYPE|svg)")
+_REFERENCE = re.compile(r"""([\w.-]+:)?href\s*=\s*("[^"]*"|'[^']*')""")
+_EMBEDDED = re.compile(r"\s*data:image/(?:png|jpe?g|gif);base64,", re.IGNORECASE)
+_LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,2})?)\s*([a-z]*|%)\s*")
+_PIXELS_A_UNIT = {
+    "": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0,
+    "em": 16.0, "ex": 8.0,
+}  # fmt: skip
+
+
+def looks_like_svg(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` may be an SVG drawing."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "<svg" in head.decode("utf-16", "ignore")
+    return _START.match(head) is not None
+
+
+def render_svg(
+    data: bytes, *, longest: int | None = None, smallest: int = 1
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Render a drawing.
+
+    Args:
+        data: the file.
+        longest: pixels of the longer side; None is the drawing's own size,
+        smallest: but then at least this many and at most ``MAX_SIDE``.
+
+    Returns:
+        (H, W, 4) uint8 sRGB with straight alpha, and the drawing's own width and height.
+
+    Raises: StorageError: not a whole SVG, or one that is unsafe to render.
+    """
+    import resvg_py
+
+    if len(data) > MAX_BYTES:
+        raise StorageError("The drawing is larger than 16 MiB.", hint="Simplify it.")
+    text = _decode(data)
+    survey = _Survey()
+    survey.read(text)
+    width, height = survey.size()
+    side = longest if longest is not None else min(MAX_SIDE, max(smallest, width, height))
+    wide = width >= height
+    side = max(1, round(side))
+    try:
+        png = resvg_py.svg_to_bytes(
+            svg_string=_without_strangers(text),
+            skip_system_fonts=not survey.has_text,
+            width=side if wide else None,
+            height=None if wide else side,
+        )
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the renderer is no Exception
+        raise StorageError(f"The drawing cannot be rendered: {error}.") from None
+    from PIL import Image
+
+    with Image.open(io.BytesIO(bytes(png)), formats=("PNG",)) as picture:
+        pixels = np.asarray(picture.convert("RGBA"))
+    return pixels, (max(1, round(width)), max(1, round(height)))
+
+
+class _Survey:
+    """One pass over a drawing: how large it is, and how much its references make of it."""
+
+    def __init__(self) -> None:
+        self.has_text = False
+        self._root: dict[str, str] | None = None
+        self._elements = 0
+        self._open: list[str] = []  # ids of the elements around
+        self._own: defaultdict[str, int] = defaultdict(int)  # id -> elements inside
+        self._uses: defaultdict[str, list[str]] = defaultdict(list)  # id -> ids used inside
+
+    def read(self, text: str) -> None:
+        """Look through the drawing.
+
+        Raises: StorageError: it is damaged, no SVG, or unsafe.
+        """
+        parser = expat.ParserCreate(encoding="utf-8", namespace_separator="}")
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.EntityDeclHandler = self._refuse_unsafe_entity
+        try:
+            parser.Parse(text.encode(), True)
+        except (expat.ExpatError, LookupError, ValueError) as error:
+            raise StorageError(
+                f"The drawing is damaged: {error}.", hint="Use another copy of the file."
+            ) from None
+        if self._expanded("", {}) > _MAX_ELEMENTS:
+            raise StorageError(
+                "The drawing repeats itself more than 200,000 times.", hint="Simplify it."
+            )
+
+    def size(self) -> tuple[float, float]:
+        """Width and height in pixels, from the root's attributes as CSS reads them."""
+        root = self._root or {}
+        corners = re.split(r"[\s,]+", root.get("viewBox", "").strip())[2:4]
+        view = [_pixels(corner) for corner in corners]
+        sides = [_pixels(root.get(name, "")) for name in ("width", "height")]
+        natural = (view[0], view[1]) if len(view) == 2 and all(view) else (None, None)
+        match sides, natural:
+            case [float(width), float(height)], _:
+                return width, height
+            case [float(width), None], (float(w), float(h)):
+                return width, width * h / w
+            case [None, float(height)], (float(w), float(h)):
+                return height * w / h, height
+            case _, (float(w), float(h)):
+                return w, h
+        return sides[0] or _FALLBACK[0], sides[1] or _FALLBACK[1]
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        local = name.rpartition("}")[2]
+        if self._root is None:
+            if local != "svg":
+                raise StorageError("The file is XML but not an SVG drawing.")
+            self._root = attributes
+        if local in ("text", "tspan"):
+            self.has_text = True
+        if local == "feTurbulence" and _number(attributes.get("numOctaves", "1")) > _MAX_OCTAVES:
+            raise StorageError(
+                "The drawing asks for endless turbulence.", hint="Lower its numOctaves."
+            )
+        self._elements += 1
+        if self._elements > _MAX_ELEMENTS:
+            raise StorageError("The drawing has more than 200,000 parts.", hint="Simplify it.")
+        self._open.append(attributes.get("id", ""))
+        inside = {identity for identity in self._open if identity} | {""}
+        targets = [
+            value.strip()[1:]
+            for key, value in attributes.items()
+            if key.rpartition("}")[2] == "href" and value.strip().startswith("#")
+        ]
+        targets += re.findall(r"url\(\s*['\"]?#([^)'\"]+)", " ".join(attributes.values()))
+        for identity in inside:
+            self._own[identity] += 1
+            self._uses[identity] += targets
+
+    def _end(self, name: str) -> None:
+        self._open.pop()
+
+    def _expanded(self, identity: str, known: dict[str, int]) -> int:
+        """Elements of one id once every reference is followed; a cycle counts once."""
+        if identity not in known:
+            known[identity] = 1  # while it is being counted: a cycle ends here, as in the renderer
+            total = self._own[identity]
+            for target in self._uses[identity]:
+                total += self._expanded(target, known) if target in self._own else 0
+                if total > _MAX_ELEMENTS:
+                    break
+            known[identity] = total
+        return known[identity]
+
+    @staticmethod
+    def _refuse_unsafe_entity(name: str, is_parameter: bool, value: str | None, *rest: Any) -> None:
+        if value is None or is_parameter or len(value) > _MAX_ENTITY or re.search("[<&%]", value):
+            raise StorageError(
+                "The drawing declares XML entities that could hide anything.",
+                hint="Save it again without them.",
+            )
+
+
+def _decode(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    else:
+        declared = re.match(rb"""\s*<\?xml[^>]*encoding\s*=\s*["']([\w.-]+)""", data[:200])
+        encoding = declared[1].decode().lower() if declared else "utf-8-sig"
+        encoding = "utf-8-sig" if encoding in ("utf-8", "utf8", "utf-16") else encoding
+    if encoding not in ("utf-8-sig", "utf-16", "iso-8859-1", "latin-1", "windows-1252", "us-ascii"):
+        raise StorageError(f"The drawing is written in {encoding}.", hint="Save it as UTF-8.")
+    try:
+        return data.decode(encoding)
+    except ValueError:
+        raise StorageError("The drawing is not text.", hint="Save it as UTF-8.") from None
+
+
+def _without_strangers(text: str) -> str:
+    """The drawing without references that leave the file; small embedded pictures stay."""
+    budget: float = _MAX_EMBEDDED
+
+    def judge(match: re.Match[str]) -> str:
+        nonlocal budget
+        value = match[2][1:-1].lstrip()
+        if value.startswith("#"):
+            return match[0]
+        if _EMBEDDED.match(value):
+            pixels = _embedded_pixels(value.partition(",")[2])
+            if pixels <= budget:
+                budget -= pixels
+                return match[0]
+        return ""
+
+    return _REFERENCE.sub(judge, text)
+
+
+def _embedded_pixels(encoded: str) -> float:
+    """How many pixels a base64 picture has; infinite where nobody can say."""
+    from PIL import Image
+
+    try:
+        data = base64.b64decode(re.sub(r"\s+", "", encoded))
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "GIF")) as picture:
+            return picture.size[0] * picture.size[1]
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return float("inf")
+
+
+def _pixels(length: str) -> float | None:
+    match = _LENGTH.fullmatch(length)
+    if match is None or match[2] not in _PIXELS_A_UNIT:
+        return None
+    pixels = float(match[1]) * _PIXELS_A_UNIT[match[2]]
+    return pixels if 0 < pixels < 1e9 else None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
