@@ -190,13 +190,21 @@ for _name, _ext, _summary, _caps in (
         )
     )
 
-for _name, _summary in (
-    ("blank", "nothing, or one flat colour, was drawn"),
-    ("clipped", "the drawing touches the edge of the canvas"),
-    ("off_centre", "the drawing sits away from the middle"),
-    ("speckles", "stray islands of a few pixels"),
-    ("ragged_alpha", "half-transparent haze where the picture should be clear or solid"),
-    ("wrong_colour", "the asked colour is not the main one"),
-    ("unknown_subject", "the model was never shown this subject"),
+# See ``sfumato.checks`` for what the capabilities of a check mean.
+for _name, _room, _summary, _caps in (
+    ("blank", "drawing", "nothing, or one flat colour, was drawn", set()),
+    ("clipped", "drawing", "the drawing touches the edge of the canvas", set()),
+    ("off_centre", "drawing", "the drawing sits away from the middle", set()),
+    ("speckles", "drawing", "stray islands of a few pixels", set()),
+    ("ragged_alpha", "alpha", "half-transparent haze in place of clear or solid", set()),
+    ("wrong_colour", "colour", "the asked colour is not the main one", {"prompt"}),
+    ("unknown_subject", "drawing", "the model was never shown this subject", {"plan"}),
 ):
-    CHECKS.add(Entry(name=_name, target=f"sfumato.checks.drawing:{_name}", summary=_summary))
+    CHECKS.add(
+        Entry(
+            name=_name,
+            target=f"sfumato.checks.{_room}:{_name}",
+            summary=_summary,
+            capabilities=frozenset(_caps),
+        )
+    )

@@ -290,6 +290,27 @@ Severity = Literal["note", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """Which cells of a coarse grid over the whole picture are meant; see ``checks.masks``.
+
+    ``runs`` are run lengths row by row, alternating outside and inside, starting outside (so the
+    first may be 0); they add up to ``width * height``.
+
+    Raises: RequestError: the runs do not cover the grid.
+    """
+
+    width: int  # cells
+    height: int  # cells
+    runs: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height) < 1 or min(self.runs, default=-1) < 0:
+            raise RequestError("A mask needs at least one cell and no negative runs.")
+        if sum(self.runs) != self.width * self.height:
+            raise RequestError("The runs of a mask must cover its whole grid.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing a check says about a picture."""
 
@@ -297,6 +318,8 @@ class Finding:
     severity: Severity
     message: str  # one sentence for people
     box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in pixels
+    mask: Mask | None = None  # where exactly, on a coarse grid
+    measure: float | None = None  # the number the check decided on; its meaning is the check's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

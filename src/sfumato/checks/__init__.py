@@ -1,27 +1,90 @@
-"""What is wrong with a picture: every registered check, one after the other."""
+"""What is wrong with a picture: the registered checks, on one picture or on many.
+
+A check is ``def name(look: Look) -> list[Finding]`` and one line in ``CHECKS``. Its capabilities:
+
+- ``plan``: only for pictures that carry their plan; ``prompt``: a plan or words are enough.
+- ``batch``: called ``name(looks, index)``; compares picture ``index`` with those before it.
+- ``opt-in``: slow or seldom wanted; only run when named.
+
+``details={"extra": "ocr", "modules": ("rapidocr",)}`` names an optional package; where it is not
+installed the check is skipped, and ``why_skipped`` says so.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sfumato.registry import CHECKS
+from sfumato.checks.look import Asked, Look
+from sfumato.registry import CHECKS, Entry
 from sfumato.request import Finding, GenerationPlan
 
 if TYPE_CHECKING:
     from sfumato.models import Conditioning
 
-__all__ = ["run_checks"]
+__all__ = [
+    "SEVERITIES",
+    "Asked",
+    "Look",
+    "check_one",
+    "check_pictures",
+    "run_checks",
+    "why_skipped",
+]
+
+SEVERITIES = ("note", "warning", "error")  # mildest first
 
 
 def run_checks(
     pixels: NDArray[np.uint8], plan: GenerationPlan, cond: Conditioning | None = None
 ) -> tuple[Finding, ...]:
-    """Everything the registered checks say about (H, W, 4) uint8 pixels, worst first."""
-    found: list[Finding] = []
-    for entry in CHECKS:
-        found.extend(entry.resolve()(pixels, plan, cond))
-    order = {"error": 0, "warning": 1, "note": 2}
-    return tuple(sorted(found, key=lambda finding: order[finding.severity]))
+    """Everything the default checks say about (H, W, 4) uint8 pixels, worst first."""
+    return check_pictures([Look(pixels, plan, cond)])[0]
+
+
+def check_pictures(
+    looks: Sequence[Look], names: Iterable[str] | None = None
+) -> list[tuple[Finding, ...]]:
+    """For each picture what the checks called ``names`` say, worst first; None: the default ones.
+
+    Raises: RequestError: there is no such check.
+    """
+    chosen = None if names is None else tuple(names)
+    return [check_one(looks, index, chosen) for index in range(len(looks))]
+
+
+def check_one(
+    looks: Sequence[Look], index: int, names: Sequence[str] | None = None
+) -> tuple[Finding, ...]:
+    """What the checks say about picture ``index``, with those before it at hand; worst first."""
+    look = looks[index]
+    findings: list[Finding] = []
+    for entry in CHECKS if names is None else [CHECKS.get(name) for name in names]:
+        if why_skipped(entry, look, named=names is not None):
+            continue
+        check = entry.resolve()
+        findings += check(looks, index) if "batch" in entry.capabilities else check(look)
+    return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
+
+
+def why_skipped(entry: Entry, look: Look | None = None, *, named: bool = False) -> str:
+    """Why a check does not run, as half a sentence; "" when it does.
+
+    Without ``look`` only what holds for every picture counts. ``named``: asked for by name.
+    """
+    missing = [name for name in entry.details.get("modules", ()) if find_spec(name) is None]
+    if missing:
+        return f"needs pip install 'sfumato[{entry.details['extra']}]'"
+    if "opt-in" in entry.capabilities and not named:
+        return "runs when named"
+    if look is None:
+        return ""
+    if "plan" in entry.capabilities and look.plan is None:
+        return "needs the recipe that sfumato writes into its pictures"
+    if "prompt" in entry.capabilities and look.asked is None:
+        return "needs the words that the picture should show"
+    return ""

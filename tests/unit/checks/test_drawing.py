@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sfumato.checks import drawing, run_checks
+from sfumato.checks import Look, alpha, colour, drawing, run_checks
 from sfumato.colours import parse_colour, rgb_of
 from sfumato.models import Conditioning
 from sfumato.request import Emblem, GenerationPlan
@@ -84,33 +84,33 @@ def test_a_clean_emblem_has_no_findings() -> None:
 
 class TestBlank:
     def test_nothing(self) -> None:
-        (found,) = drawing.blank(np.zeros((SIDE, SIDE, 4), np.uint8), plan_of(), None)
+        (found,) = drawing.blank(Look(np.zeros((SIDE, SIDE, 4), np.uint8), plan_of()))
         assert found.severity == "error" and "Nothing was drawn" in found.message
 
     def test_a_crumb(self) -> None:
-        assert drawing.blank(disc(radius=10), plan_of(), None)
+        assert drawing.blank(Look(disc(radius=10), plan_of()))
 
     def test_one_flat_colour(self) -> None:
-        (found,) = drawing.blank(np.full((SIDE, SIDE, 4), 255, np.uint8), plan_of(), None)
+        (found,) = drawing.blank(Look(np.full((SIDE, SIDE, 4), 255, np.uint8), plan_of()))
         assert "flat colour" in found.message
 
     def test_nothing_on_the_emblem(self) -> None:
         plan = plan_of(emblem=Emblem(shape="circle", colour=parse_colour("navy")))
-        (found,) = drawing.blank(disc(245, colour="navy"), plan, None)
+        (found,) = drawing.blank(Look(disc(245, colour="navy"), plan))
         assert "on the emblem" in found.message
 
     def test_the_grounds_own_colour(self) -> None:
         plan = plan_of(background=parse_colour("orange"))
-        (found,) = drawing.blank(laid_on(disc(), plan.background), plan, None)
+        (found,) = drawing.blank(Look(laid_on(disc(), plan.background), plan))
         assert "background" in found.message
 
     def test_a_black_glyph_is_a_drawing(self) -> None:
-        assert drawing.blank(disc(40, colour="black"), plan_of(), None) == []
+        assert drawing.blank(Look(disc(40, colour="black"), plan_of())) == []
 
     def test_a_scene_is_a_drawing(self) -> None:
         scene = np.full((SIDE, SIDE, 4), 255, np.uint8)
         scene[300:, :, :3] = (70, 160, 80)
-        assert drawing.blank(scene, plan_of(), None) == []
+        assert drawing.blank(Look(scene, plan_of())) == []
 
 
 class TestClipped:
@@ -119,49 +119,49 @@ class TestClipped:
         [(100, 256, "left edge"), (420, 256, "right edge"), (400, 400, "right and bottom edges")],
     )
     def test_cut_off(self, x: int, y: int, sides: str) -> None:
-        (found,) = drawing.clipped(disc(150, x, y), plan_of(), None)
+        (found,) = drawing.clipped(Look(disc(150, x, y), plan_of()))
         assert sides in found.message
         assert found.box is not None
 
     def test_close_to_the_edge_is_not_cut(self) -> None:
-        assert drawing.clipped(disc(252), plan_of(), None) == []
+        assert drawing.clipped(Look(disc(252), plan_of())) == []
 
     def test_a_scene_may_run_to_the_edges(self) -> None:
-        assert drawing.clipped(np.full((SIDE, SIDE, 4), 255, np.uint8), plan_of(), None) == []
+        assert drawing.clipped(Look(np.full((SIDE, SIDE, 4), 255, np.uint8), plan_of())) == []
 
 
 class TestOffCentre:
     def test_says_where(self) -> None:
-        (found,) = drawing.off_centre(disc(100, 330, 190), plan_of(), None)
+        (found,) = drawing.off_centre(Look(disc(100, 330, 190), plan_of()))
         assert "to the right" in found.message and "too high" in found.message
 
     def test_a_wide_canvas_has_its_own_middle(self) -> None:
         wide = np.zeros((SIDE, 2 * SIDE, 4), np.uint8)
         wide[:, SIDE // 2 : -SIDE // 2] = disc()
-        assert drawing.off_centre(wide, plan_of(width=2 * SIDE), None) == []
+        assert drawing.off_centre(Look(wide, plan_of(width=2 * SIDE))) == []
 
     def test_a_little_is_nothing(self) -> None:
-        assert drawing.off_centre(disc(150, 270, 250), plan_of(), None) == []
+        assert drawing.off_centre(Look(disc(150, 270, 250), plan_of())) == []
 
 
 class TestSpeckles:
     def test_counted_and_framed(self) -> None:
         pixels = disc(120)
         pixels[20:24, 30:34] = pixels[480:484, 470:476] = (0, 0, 0, 255)
-        (found,) = drawing.speckles(pixels, plan_of(), None)
+        (found,) = drawing.speckles(Look(pixels, plan_of()))
         assert found.message.startswith("2 stray specks")
         assert found.box == (30, 20, 476, 484)
 
     def test_an_eye_sized_drop_is_none(self) -> None:
         pixels = np.maximum(disc(120), disc(8, 40, 40))
-        assert drawing.speckles(pixels, plan_of(), None) == []
+        assert drawing.speckles(Look(pixels, plan_of())) == []
 
 
 class TestRaggedAlpha:
     def test_a_veil(self) -> None:
         pixels = disc()
         pixels[100:160, 400:500, 3] = np.maximum(pixels[100:160, 400:500, 3], 70)
-        (found,) = drawing.ragged_alpha(pixels, plan_of(), None)
+        (found,) = alpha.ragged_alpha(Look(pixels, plan_of()))
         assert "half-transparent" in found.message
 
     def test_thin_lines_are_all_edge_and_no_haze(self) -> None:
@@ -169,24 +169,24 @@ class TestRaggedAlpha:
         for row in range(40, 480, 20):
             pixels[row : row + 4, 40:470] = 255
             pixels[[row - 1, row + 4], 40:470, 3] = 128
-        assert drawing.ragged_alpha(pixels, plan_of(), None) == []
+        assert alpha.ragged_alpha(Look(pixels, plan_of())) == []
 
     def test_a_ground_hides_it(self) -> None:
         pixels = disc()
         pixels[..., 3] = 100
-        assert drawing.ragged_alpha(pixels, plan_of(background="#ffffff"), None) == []
+        assert alpha.ragged_alpha(Look(pixels, plan_of(background="#ffffff"))) == []
 
 
 class TestWrongColour:
     def test_named_with_shares(self) -> None:
-        (found,) = drawing.wrong_colour(disc(colour="orange"), tinted("blue"), None)
+        (found,) = colour.wrong_colour(Look(disc(colour="orange"), tinted("blue")))
         assert (
             "Asked for blue" in found.message and "100% of the drawing is orange" in found.message
         )
 
     def test_shades_and_neighbours_count(self) -> None:
-        assert drawing.wrong_colour(disc(colour="teal"), tinted("turquoise"), None) != []
-        assert drawing.wrong_colour(disc(colour="dark blue"), tinted("blue"), None) == []
+        assert colour.wrong_colour(Look(disc(colour="teal"), tinted("turquoise"))) != []
+        assert colour.wrong_colour(Look(disc(colour="dark blue"), tinted("blue"))) == []
 
     def test_a_third_is_enough_beside_white(self) -> None:
         pixels = disc(colour="red")
@@ -194,45 +194,45 @@ class TestWrongColour:
         share = (pixels[:200, :, 3] > 127).sum() / (pixels[..., 3] > 127).sum()
         assert 0.3 < share < 0.4
         pixels[200:220, :, :3] = rgb_of(parse_colour("red"))
-        assert drawing.wrong_colour(pixels, tinted("red"), None) == []
+        assert colour.wrong_colour(Look(pixels, tinted("red"))) == []
 
     def test_the_emblem_is_not_the_drawing(self) -> None:
         pixels = disc(245, colour="blue")
         inner = np.hypot(*(np.mgrid[:SIDE, :SIDE] - 255.5)) < 120
         pixels[inner] = (*rgb_of(parse_colour("orange")), 255)
         plan = tinted("purple", emblem=Emblem(shape="circle", colour=parse_colour("blue")))
-        (found,) = drawing.wrong_colour(pixels, plan, None)
+        (found,) = colour.wrong_colour(Look(pixels, plan))
         assert "is orange" in found.message
 
     def test_no_colour_asked_no_judgement(self) -> None:
-        assert drawing.wrong_colour(disc(), plan_of(), None) == []
+        assert colour.wrong_colour(Look(disc(), plan_of())) == []
 
     def test_red_on_red_cannot_be_judged(self) -> None:
         plan = tinted("red", background=parse_colour("red"))
-        assert drawing.wrong_colour(laid_on(disc(), plan.background), plan, None) == []
+        assert colour.wrong_colour(Look(laid_on(disc(), plan.background), plan)) == []
 
 
 class TestUnknownSubject:
     def test_names_the_nearest(self) -> None:
         (found,) = drawing.unknown_subject(
-            disc(), plan_of(subject="quokka"), cond(known=0.4, nearest="kangaroo")
+            Look(disc(), plan_of(subject="quokka"), cond(known=0.4, nearest="kangaroo"))
         )
         assert "'quokka'" in found.message and "'kangaroo'" in found.message
 
     def test_a_relative_is_a_note(self) -> None:
         (found,) = drawing.unknown_subject(
-            disc(), plan_of(subject="tabby kitten"), cond(known=0.75, nearest="kitten")
+            Look(disc(), plan_of(subject="tabby kitten"), cond(known=0.75, nearest="kitten"))
         )
         assert found.severity == "note"
         assert "'tabby kitten'" in found.message and "'kitten'" in found.message
 
     def test_without_a_nearest(self) -> None:
-        (found,) = drawing.unknown_subject(disc(), plan_of(), cond(known=0.1, nearest=""))
+        (found,) = drawing.unknown_subject(Look(disc(), plan_of(), cond(known=0.1, nearest="")))
         assert found.message.endswith("'fox'.")
 
     @pytest.mark.parametrize("given", [None, cond(known=0.95)])
     def test_known_or_unasked(self, given: Conditioning | None) -> None:
-        assert drawing.unknown_subject(disc(), plan_of(), given) == []
+        assert drawing.unknown_subject(Look(disc(), plan_of(), given)) == []
 
 
 def test_worst_first() -> None:
