@@ -2,6 +2,7 @@
 
 ``generate()`` turns a request into pictures in memory and touches no disk. ``generate_and_store``
 adds files. The command line, and whatever else draws, calls one of the two and nothing deeper.
+``sketch()`` and ``finish_sketch()`` are its two halves, for who wants to choose in between.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sfumato import models
 from sfumato.checks import run_checks
@@ -22,7 +23,8 @@ from sfumato.diffusion import initial_noise, noise_for, sample
 from sfumato.errors import Cancelled, RequestError
 from sfumato.files import WriteOptions, save_image
 from sfumato.finish import finish
-from sfumato.models import Conditioning, DirectModel, Model
+from sfumato.models import Conditioning, DirectModel, Model, Sketch
+from sfumato.parallel import in_order
 from sfumato.plan import make_plan
 from sfumato.request import (
     Event,
@@ -32,6 +34,8 @@ from sfumato.request import (
     GenerationResult,
     OnEvent,
 )
+
+T = TypeVar("T")
 
 
 def generate(
@@ -57,20 +61,10 @@ def generate(
         Cancelled: ``stop`` was set; ``on_image`` has seen what was finished.
     """
     started = time.perf_counter()
-    request = _as_request(prompt, options)
-    threads = request.threads if isinstance(request, GenerationRequest) else None
-    model = models.load(request.model)
-    plan = _plan_for(request, model)
-    loaded = time.perf_counter()
     tell = on_event or _say_nothing
-    tell(Event(kind="loaded"))
-
-    images = []
-    with closing(_draw_all(plan, model, tell, stop or threading.Event(), threads)) as drawing:
-        for image in drawing:
-            images.append(image)
-            if on_image is not None:
-                on_image(image)
+    model, plan, threads = _begin(prompt, options, tell)
+    loaded = time.perf_counter()
+    images = _collect(_draw_all(_draw_one, plan, model, tell, stop, threads), on_image)
     ended = time.perf_counter()
     timings = {"load": loaded - started, "draw": ended - loaded, "total": ended - started}
     return GenerationResult(images=tuple(images), plan=plan, timings=timings)
@@ -101,9 +95,36 @@ def generate_and_store(
     return generate(prompt, on_image=keep, **options), paths
 
 
+def sketch(
+    prompt: str | GenerationRequest,
+    *,
+    on_event: OnEvent | None = None,
+    on_sketch: Callable[[Sketch], None] | None = None,
+    stop: threading.Event | None = None,
+    **options: Any,
+) -> list[Sketch]:
+    """``generate`` up to the model's own pixels, about a quarter of the work; same options."""
+    tell = on_event or _say_nothing
+    model, plan, threads = _begin(prompt, options, tell)
+    return _collect(_draw_all(_sketch_one, plan, model, tell, stop, threads), on_sketch)
+
+
 def load(model: str | None = None) -> Model:
     """Load a model and keep it warm, so that the next picture starts at once."""
     return models.load(model)
+
+
+def _begin(
+    prompt: str | GenerationRequest | GenerationPlan, options: dict[str, Any], tell: OnEvent
+) -> tuple[Model, GenerationPlan, int | None]:
+    """The model, the plan, and how many threads were asked for."""
+    request = _as_request(prompt, options)
+    model = models.load(request.model)
+    tell(Event(kind="loaded"))
+    if isinstance(request, GenerationPlan):
+        return model, request, None
+    plan = make_plan(request, model.spec, model.fingerprint(), model.suggest_styles)
+    return model, plan, request.threads
 
 
 # ---------------------------------------------------------------- one picture
@@ -113,6 +134,15 @@ def _draw_one(
     plan: GenerationPlan, index: int, model: Model, cond: Conditioning | None, tell: OnEvent
 ) -> GeneratedImage:
     """Picture ``index`` of the plan, alone: its pixels do not depend on its neighbours."""
+    image = finish_sketch(_sketch_one(plan, index, model, cond, tell))
+    tell(Event(kind="finished", image=index))
+    return image
+
+
+def _sketch_one(
+    plan: GenerationPlan, index: int, model: Model, cond: Conditioning | None, tell: OnEvent
+) -> Sketch:
+    """From words to the model's pixels."""
     started = time.perf_counter()
     alone = plan.for_image(index)
     own = None if cond is None else _row(cond, index)
@@ -136,27 +166,33 @@ def _draw_one(
         )
         pixels = model.decode(latents, alone)  # (1, s, s, 4) uint8 sRGB, straight alpha
     tell(Event(kind="decoded", image=index))
+    seconds = time.perf_counter() - started
+    return Sketch(pixels=pixels[0], plan=alone, index=index, cond=own, seconds=seconds)
 
-    finished = finish(pixels[0], alone)  # cleaned, traced, rendered at (height, width, 4)
-    findings = run_checks(finished.pixels, alone, own)
-    tell(Event(kind="finished", image=index))
+
+def finish_sketch(sketch: Sketch) -> GeneratedImage:
+    """From the model's pixels to a finished, checked picture."""
+    started = time.perf_counter()
+    finished = finish(sketch.pixels, sketch.plan)  # cleaned, traced, rendered at (h, w, 4)
+    findings = run_checks(finished.pixels, sketch.plan, sketch.cond)
     return GeneratedImage(
         pixels=finished.pixels,
         svg=finished.svg,
-        plan=alone,
-        index=index,
+        plan=sketch.plan,
+        index=sketch.index,
         findings=findings,
-        seconds=time.perf_counter() - started,
+        seconds=sketch.seconds + time.perf_counter() - started,
     )
 
 
 def _draw_all(
+    draw: Callable[[GenerationPlan, int, Model, Conditioning | None, OnEvent], T],
     plan: GenerationPlan,
     model: Model,
     tell: OnEvent,
-    stop: threading.Event,
+    stop: threading.Event | None,
     threads: int | None,
-) -> Generator[GeneratedImage, None, None]:
+) -> Generator[T, None, None]:
     """The plan's pictures in order; several are drawn side by side, one thread each.
 
     Raises: Cancelled: ``stop`` was set; pictures that were finished by then came out first.
@@ -164,39 +200,16 @@ def _draw_all(
     abandoned = threading.Event()  # our own: an error must not set the caller's ``stop``
 
     def guarded(event: Event) -> None:
-        if event.kind != "finished" and (stop.is_set() or abandoned.is_set()):
+        asked = stop is not None and stop.is_set()
+        if event.kind != "finished" and (asked or abandoned.is_set()):
             raise Cancelled("Stopped.", hint="Finished pictures were kept.")
         tell(event)
 
     cond = None if isinstance(model, DirectModel) else model.encode_prompt(plan)
     guarded(Event(kind="encoded"))
-    workers = min(plan.num_images, threads or os.cpu_count() or 1)
-    if workers == 1:
-        for index in range(plan.num_images):
-            yield _draw_one(plan, index, model, cond, guarded)
-        return
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="sfumato-draw")
-    stopped: Cancelled | None = None
-    try:
-        futures = [
-            pool.submit(_draw_one, plan, index, model, cond, guarded)
-            for index in range(plan.num_images)
-        ]
-        for future in futures:
-            try:
-                image = future.result()
-            except Cancelled as error:
-                stopped = error
-                pool.shutdown(wait=False, cancel_futures=True)  # those that have not begun
-            except CancelledError:
-                continue
-            else:
-                yield image  # also one that was finished while an earlier one was stopped
-    finally:
-        abandoned.set()  # Ctrl-C or an error: the other pictures end after their current step
-        pool.shutdown(wait=True, cancel_futures=True)
-    if stopped is not None:
-        raise stopped
+    indices = range(plan.num_images)
+    tasks = [partial(draw, plan, index, model, cond, guarded) for index in indices]
+    yield from in_order(tasks, min(len(tasks), threads or os.cpu_count() or 1), abandoned)
 
 
 def _row(cond: Conditioning, index: int) -> Conditioning:
@@ -223,10 +236,14 @@ def _as_request(
     return GenerationRequest(prompt=prompt, **options)
 
 
-def _plan_for(request: GenerationRequest | GenerationPlan, model: Model) -> GenerationPlan:
-    if isinstance(request, GenerationPlan):
-        return request
-    return make_plan(request, model.spec, model.fingerprint(), model.suggest_styles)
+def _collect(drawing: Generator[T, None, None], on_each: Callable[[T], None] | None) -> list[T]:
+    drawn = []
+    with closing(drawing):  # an error in ``on_each`` ends the other threads too
+        for one in drawing:
+            drawn.append(one)
+            if on_each is not None:
+                on_each(one)
+    return drawn
 
 
 def _say_nothing(event: Event) -> None:

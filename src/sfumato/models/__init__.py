@@ -6,6 +6,7 @@ from sfumato.models.base import (
     DirectModel,
     Model,
     ModelSpec,
+    Sketch,
 )
 from sfumato.models.catalogue import load, spec_of
 
@@ -15,6 +16,7 @@ __all__ = [
     "DirectModel",
     "Model",
     "ModelSpec",
+    "Sketch",
     "load",
     "spec_of",
 ]

@@ -52,6 +52,17 @@ class Conditioning:
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sketch:
+    """What a model drew, before it is cleaned, tinted, traced and placed."""
+
+    pixels: NDArray[np.uint8]  # (s, s, 4) sRGB, straight alpha, s = the model's own size
+    plan: GenerationPlan  # for this picture alone
+    index: int  # of the picture in the plan it came from
+    cond: Conditioning | None  # a batch of one; None where the model encodes nothing
+    seconds: float
+
+
 @runtime_checkable
 class DiffusionModel(Protocol):
     """Draws by denoising. Noise level sigma runs from 1 (noise) to 0 (picture)."""

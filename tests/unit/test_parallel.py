@@ -1,0 +1,76 @@
+"""Side by side, in order, and what was finished comes out even when the rest is stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from sfumato.errors import BackendError, Cancelled
+from sfumato.parallel import in_order
+
+WAIT = 30.0  # seconds; only a broken program waits that long
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+def test_results_come_in_the_order_of_the_tasks(workers: int) -> None:
+    last = threading.Event()
+
+    def task(number: int) -> int:
+        if workers == 3 and number == 0:
+            assert last.wait(WAIT)  # the first is done last
+        if number == 2:
+            last.set()
+        return number
+
+    tasks: list[Callable[[], int]] = [lambda n=n: task(n) for n in range(6)]
+    assert list(in_order(tasks, workers, threading.Event())) == list(range(6))
+
+
+def test_one_worker_runs_nothing_ahead() -> None:
+    ran: list[int] = []
+    results = in_order([lambda n=n: ran.append(n) for n in range(3)], 1, threading.Event())
+    next(results)
+    assert ran == [0]
+
+
+def test_what_finished_comes_out_before_the_stop_is_said() -> None:
+    running = threading.Event()
+
+    def stopped() -> str:
+        assert running.wait(WAIT)
+        raise Cancelled("Stopped.")
+
+    def finished() -> str:
+        running.set()
+        return "kept"
+
+    kept: list[str] = []
+    with pytest.raises(Cancelled, match="Stopped"):
+        for result in in_order([stopped, finished], 2, threading.Event()):
+            kept.append(result)
+    assert kept == ["kept"]
+
+
+def test_an_error_tells_the_others_to_end() -> None:
+    abandoned, begun = threading.Event(), threading.Event()
+
+    def fails() -> None:
+        assert begun.wait(WAIT)
+        raise BackendError("broken")
+
+    def goes_on() -> None:
+        begun.set()
+        assert abandoned.wait(WAIT)
+
+    with pytest.raises(BackendError, match="broken"):
+        list(in_order([fails, goes_on], 2, abandoned))
+
+
+def test_closing_tells_the_others_to_end() -> None:
+    abandoned = threading.Event()
+    results = in_order([lambda: 1, lambda: int(abandoned.wait(WAIT))], 2, abandoned)
+    assert next(results) == 1
+    results.close()
+    assert abandoned.is_set()
