@@ -84,13 +84,14 @@ def make_plan(
     )
 
 
+def random_seed() -> int:
+    """The seed of somebody who gave none: small enough to type, large enough not to repeat."""
+    return secrets.randbelow(10**6)
+
+
 def _resolve_seeds(request: GenerationRequest) -> tuple[int, ...]:
     """Seed, seed + 1, ... ; a random first seed where none was given."""
-    if request.seed is None:
-        # small enough to type again, large enough not to repeat
-        first = secrets.randbelow(10**6)
-    else:
-        first = request.seed
+    first = random_seed() if request.seed is None else request.seed
     if first + request.num_images - 1 > MAX_SEED:
         raise RequestError(
             f"Seed {first} leaves no room for {request.num_images} pictures.",

@@ -326,10 +326,10 @@ class Finding:
 class Event:
     """Progress, as given to ``on_event``."""
 
-    kind: Literal["loaded", "encoded", "step", "decoded", "finished"]
+    kind: Literal["loaded", "encoded", "step", "decoded", "sketched", "retrying", "finished"]
     image: int = 0  # index of the picture in the plan
-    step: int = 0  # 1-based
-    total: int = 0  # steps in all
+    step: int = 0  # 1-based; of sketches that were drawn, of tries that begin
+    total: int = 0  # steps, sketches or tries in all
 
 
 OnEvent = Callable[[Event], None]

@@ -48,8 +48,7 @@ def test_what_finished_comes_out_before_the_stop_is_said() -> None:
 
     kept: list[str] = []
     with pytest.raises(Cancelled, match="Stopped"):
-        for result in in_order([stopped, finished], 2, threading.Event()):
-            kept.append(result)
+        kept.extend(in_order([stopped, finished], 2, threading.Event()))
     assert kept == ["kept"]
 
 
