@@ -1,17 +1,22 @@
 """SVG drawings from anywhere, rendered to pixels without trusting them.
 
 The renderer (resvg) runs no scripts and knows no network, but it does open files that a drawing
-names, follows references that multiply, and hands embedded pictures to decoders. So a drawing is
-looked through first: references that leave the file are taken out, embedded pictures are measured,
-and what would grow beyond all bounds is refused.
+names, follows references that multiply, and takes whatever memory a pattern asks for: when that is
+not there, it ends the process. So a drawing is looked through first. References that leave the
+file are taken out, and what grows beyond all bounds is refused. A drawing of a few shapes is then
+rendered here; one that uses anything whose cost nobody can foresee, in a process of its own.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 import re
+import subprocess
+import sys
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
@@ -26,8 +31,13 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_SIDE = 4096  # pixels: a drawing that says it is larger is rendered smaller
 _MAX_ELEMENTS = 200_000  # after references are followed: about five seconds of rendering
 _MAX_EMBEDDED = 16 * 1024 * 1024  # pixels of all embedded pictures together
-_MAX_OCTAVES = 16  # of feTurbulence: octaves above are finer than any pixel
+_MAX_PAINTED = 2e9  # elements times pixels that are rendered in this process: a few seconds
+_MAX_LAYERS = 16  # one in another, each as large as the picture
+_SECONDS = 15.0  # for a drawing in a process of its own,
+_BYTES = 2 * 1024**3  # and its memory, where the system keeps count
 _MAX_ENTITY = 1024  # characters: Illustrator writes namespaces as entities
+_UNFORESEEABLE = ("pattern", "filter", "image", "text")
+_LAYERING = ("opacity", "mask", "clip-path", "filter", "style", "class")
 _FALLBACK = (512.0, 512.0)  # for a drawing that says nothing about its size
 
 _START = re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|!--|!DOCTYPE|svg)")
@@ -62,7 +72,7 @@ def render_svg(
 
     Raises: StorageError: not a whole SVG, or one that is unsafe to render.
     """
-    import resvg_py
+    from PIL import Image
 
     if len(data) > MAX_BYTES:
         raise StorageError("The drawing is larger than 16 MiB.", hint="Simplify it.")
@@ -73,22 +83,65 @@ def render_svg(
     side = longest if longest is not None else min(MAX_SIDE, max(smallest, width, height))
     wide = width >= height
     side = max(1, round(side))
+    render = _render_here if survey.is_plain(side) else _render_apart
+    png = render(
+        {
+            "svg_string": _without_strangers(text),
+            "skip_system_fonts": not survey.has_text,
+            "width" if wide else "height": side,
+        }
+    )
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
+        pixels = np.asarray(picture.convert("RGBA"))
+    return pixels, (max(1, round(width)), max(1, round(height)))
+
+
+def _render_here(options: dict[str, Any]) -> bytes:
+    import resvg_py
+
     try:
-        png = resvg_py.svg_to_bytes(
-            svg_string=_without_strangers(text),
-            skip_system_fonts=not survey.has_text,
-            width=side if wide else None,
-            height=None if wide else side,
-        )
+        return bytes(resvg_py.svg_to_bytes(**options))
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of the renderer is no Exception
         raise StorageError(f"The drawing cannot be rendered: {error}.") from None
-    from PIL import Image
 
-    with Image.open(io.BytesIO(bytes(png)), formats=("PNG",)) as picture:
-        pixels = np.asarray(picture.convert("RGBA"))
-    return pixels, (max(1, round(width)), max(1, round(height)))
+
+_CHILD = """
+import json, sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+except (ImportError, OSError, ValueError):
+    pass
+import resvg_py
+sys.stdout.buffer.write(bytes(resvg_py.svg_to_bytes(**json.load(sys.stdin))))
+"""
+
+
+def _render_apart(options: dict[str, Any]) -> bytes:
+    """The same in a process that may die, for a drawing that may kill it."""
+    import resvg_py
+
+    try:
+        done = subprocess.run(  # noqa: S603 - our own text, run by the Python that runs us
+            [sys.executable, "-c", _CHILD.replace("BYTES", str(_BYTES))],
+            input=json.dumps(options).encode(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            # the first place Python looks for modules must not be a stranger's folder
+            cwd=Path(resvg_py.__file__).parents[1],
+        )
+    except subprocess.TimeoutExpired:
+        raise StorageError(
+            f"The drawing takes longer than {_SECONDS:.0f} seconds to render.", hint="Simplify it."
+        ) from None
+    if done.returncode != 0:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it failed"]
+        reason = words[-1] if words[-1].startswith("ValueError") else "it needs too much memory"
+        raise StorageError(f"The drawing cannot be rendered: {reason}.", hint="Simplify it.")
+    return done.stdout
 
 
 class _Survey:
@@ -96,6 +149,11 @@ class _Survey:
 
     def __init__(self) -> None:
         self.has_text = False
+        self._unforeseeable = False
+        self._layers = 0
+        self._depth = 0
+        self._nests = False  # whether references put elements into one another
+        self._expansion = 0
         self._root: dict[str, str] | None = None
         self._elements = 0
         self._open: list[str] = []  # ids of the elements around
@@ -117,10 +175,17 @@ class _Survey:
             raise StorageError(
                 f"The drawing is damaged: {error}.", hint="Use another copy of the file."
             ) from None
-        if self._expanded("", {}) > _MAX_ELEMENTS:
+        self._expansion = self._expanded("", {})
+        if self._expansion > _MAX_ELEMENTS:
             raise StorageError(
                 "The drawing repeats itself more than 200,000 times.", hint="Simplify it."
             )
+
+    def is_plain(self, side: int) -> bool:
+        """Whether rendering it ``side`` pixels large is sure to end soon and in little memory."""
+        layers = self._layers if self._nests else min(self._layers, self._depth)
+        painted = self._expansion * side**2
+        return not self._unforeseeable and layers <= _MAX_LAYERS and painted <= _MAX_PAINTED
 
     def size(self) -> tuple[float, float]:
         """Width and height in pixels, from the root's attributes as CSS reads them."""
@@ -146,16 +211,15 @@ class _Survey:
             if local != "svg":
                 raise StorageError("The file is XML but not an SVG drawing.")
             self._root = attributes
-        if local in ("text", "tspan"):
-            self.has_text = True
-        if local == "feTurbulence" and _number(attributes.get("numOctaves", "1")) > _MAX_OCTAVES:
-            raise StorageError(
-                "The drawing asks for endless turbulence.", hint="Lower its numOctaves."
-            )
+        self.has_text |= local == "text"
+        self._unforeseeable |= local in _UNFORESEEABLE
+        self._nests |= local in ("use", "mask", "clipPath", "marker")
+        self._layers += any(name in attributes for name in _LAYERING)
         self._elements += 1
         if self._elements > _MAX_ELEMENTS:
             raise StorageError("The drawing has more than 200,000 parts.", hint="Simplify it.")
         self._open.append(attributes.get("id", ""))
+        self._depth = max(self._depth, len(self._open))
         inside = {identity for identity in self._open if identity} | {""}
         targets = [
             value.strip()[1:]
@@ -232,7 +296,8 @@ def _embedded_pixels(encoded: str) -> float:
     try:
         data = base64.b64decode(re.sub(r"\s+", "", encoded))
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "GIF")) as picture:
-            return picture.size[0] * picture.size[1]
+            width, height = picture.size
+            return float(width * height)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return float("inf")
 
@@ -243,10 +308,3 @@ def _pixels(length: str) -> float | None:
         return None
     pixels = float(match[1]) * _PIXELS_A_UNIT[match[2]]
     return pixels if 0 < pixels < 1e9 else None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0

@@ -13,7 +13,7 @@ import click
 from sfumato.cli.info import printable
 from sfumato.cli.report import print_json
 from sfumato.cli.target import resolve_target, write_new
-from sfumato.errors import RequestError, StorageError
+from sfumato.errors import RequestError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,25 +82,18 @@ def compare(first: Path, second: Path, out: str | None, as_json: bool) -> None:
 def load_pixels(path: Path, recipe: Recipe) -> NDArray[np.uint8]:
     """(H, W, 4) uint8 pixels of a file that ``read_recipe`` found whole and of sane size.
 
-    Raises: RequestError: the format has no pixels to compare.
+    Raises:
+        RequestError: the format has no pixels to compare.
+        StorageError: the drawing cannot be rendered.
     """
-    import numpy as np
-    from PIL import Image
+    from sfumato.pictures import read_picture
 
-    if recipe.format == "svg":
-        import resvg_py
-
-        try:
-            png = resvg_py.svg_to_bytes(
-                svg_string=path.read_text("utf-8"), width=recipe.width, height=recipe.height
-            )
-        except ValueError as error:
-            raise StorageError(f"{path} cannot be rendered: {error}.") from None
-        return np.asarray(Image.open(BytesIO(bytes(png))).convert("RGBA"))
     if recipe.format == "pdf":
         raise RequestError(f"{path} is a PDF.", hint="Compare png, webp, jpeg, ico or svg files.")
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGBA"))
+    side = None
+    if recipe.format == "svg" and recipe.width and recipe.height:
+        side = max(recipe.width, recipe.height)  # as large as it was drawn
+    return read_picture(path, longest=side, smallest_drawing=1)
 
 
 def measure(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Difference:

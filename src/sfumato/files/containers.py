@@ -12,26 +12,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _LENGTH = re.compile(r"\s*(\d{1,6})(?:\.\d*)?(?:px)?\s*")
 
 
-def webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels, without decoding. Source: RFC 9649, sections 2.5 to 2.7.
-
-    Raises: StorageError: the header is damaged.
-    """
-    kind, body = data[12:16], data[20:30]
-    if kind == b"VP8X" and len(body) == 10:
-        return (
-            int.from_bytes(body[4:7], "little") + 1,
-            int.from_bytes(body[7:10], "little") + 1,
-        )
-    if kind == b"VP8 " and len(body) == 10 and body[3:6] == b"\x9d\x01\x2a":
-        width, height = struct.unpack("<HH", body[6:10])
-        return width & 0x3FFF, height & 0x3FFF
-    if kind == b"VP8L" and len(body) >= 5 and body[0] == 0x2F:
-        bits = int.from_bytes(body[1:5], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    raise StorageError("The WebP header is damaged.")
-
-
 def frame_of_icon(data: bytes) -> bytes:
     """The largest PNG inside an ICO file.
 

@@ -26,7 +26,7 @@ from PIL.ImageFile import ImageFile
 
 from sfumato.errors import RequestError, SfumatoError, StorageError
 from sfumato.files.a1111 import normalise, parse_parameters
-from sfumato.files.containers import frame_of_icon, svg_size, webp_size
+from sfumato.files.containers import frame_of_icon, svg_size
 from sfumato.files.foreign import read_comfyui, read_invokeai
 from sfumato.files.metadata import (
     MAX_TEXT,
@@ -38,6 +38,7 @@ from sfumato.files.metadata import (
     read_packet,
     read_user_comment,
 )
+from sfumato.pictures import webp_size
 from sfumato.request import GenerationPlan, hash_pixels
 
 MAX_FILE_BYTES = 128 * 1024 * 1024
