@@ -1,6 +1,6 @@
 """From a training run to the files that ship: ONNX, small, checked against torch.
 
-``text.onnx``, ``flow.onnx`` and ``decoder.onnx`` (weights in 8 bits), ``vocab.txt``,
+``text.onnx``, ``flow.onnx`` and ``decoder.onnx`` (weights in 8 and 4 bits), ``vocab.txt``,
 ``concepts.npz`` (what the model was shown) and ``model.json``, which names every file's sha256.
 """
 
@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,17 @@ from sfumato.errors import StorageError
 from sfumato.training.corpus import Corpus, read_corpus
 from sfumato.training.refiner import Refiner
 from sfumato.training.text import encode_texts
-from sfumato.training.whole_picture import NetConfig, PictureBasis, WholePictureNet
+from sfumato.training.whole_picture import (
+    NetConfig,
+    PictureBasis,
+    WholePictureNet,
+    planes_to_pixels,
+)
 
 _INDEX_WIDTH = 192  # numbers a caption in the concept index keeps, of 384
+# Components of the basis that are stored in 8 bits; the others hold a seventh of a drawing's
+# energy and are stored in 4, where they stay 47 dB near and weigh half.
+_MAIN_COMPONENTS = 128
 _OPSET = 21
 _FILES = ("text.onnx", "vocab.txt", "flow.onnx", "decoder.onnx", "concepts.npz")
 # how an exported model draws when nothing else is asked, and what it says of itself
@@ -42,15 +50,29 @@ DRAWING_DEFAULTS = {
 
 
 class Decoder(nn.Module):
-    """Latents (B, K) to premultiplied RGBA (B, 4, 256, 256) clipped to 0..1."""
+    """Latents (B, K) to premultiplied RGBA (B, 4, 256, 256) clipped to 0..1.
 
-    def __init__(self, basis: PictureBasis, refiner: Refiner) -> None:
+    The basis is two matrices here, ``main`` and ``detail``, so that each can have its own bits.
+    """
+
+    def __init__(
+        self, basis: PictureBasis, refiner: Refiner, main_components: int = _MAIN_COMPONENTS
+    ) -> None:
         super().__init__()
-        self.basis, self.refiner = basis, refiner
+        self.refiner = refiner
+        self.register_buffer("mean", basis.mean)
+        self.register_buffer("scale", basis.scale)
+        self.register_buffer("main", basis.basis[:main_components])
+        self.register_buffer("detail", basis.basis[main_components:])
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         """See the class."""
-        return self.refiner(self.basis.decode(latents)).clamp(0.0, 1.0)
+        scaled = latents * self.scale
+        split = self.main.shape[0]
+        planes = self.mean + scaled[:, :split] @ self.main
+        if self.detail.shape[0]:  # a basis of few pictures has none
+            planes = planes + scaled[:, split:] @ self.detail
+        return self.refiner(planes_to_pixels(planes)).clamp(0.0, 1.0)
 
 
 def export(
@@ -91,12 +113,7 @@ def export(
     names = ["latents", "sigma", "text", "style"]
     errors = {"flow": _export(network, sample, names, "clean", out / "flow.onnx")}
     say("decoder")
-    decoder = Decoder(basis, refiner).eval()
-    # real latents are small where the basis is fine; noise there would test nothing
-    latents = torch.randn(2, components) * 0.5
-    errors["decoder"] = _export(
-        decoder, (latents,), ["latents"], "pixels", out / "decoder.onnx", 128
-    )
+    errors["decoder"] = export_decoder(basis, refiner, out / "decoder.onnx")
     say("concepts")
     write_concepts(corpus, out)
     shutil.copyfile(_need(data / "ATTRIBUTION.md"), out / "ATTRIBUTION.md")
@@ -116,6 +133,14 @@ def export(
     }
     write_sheet(out, sheet)
     return errors
+
+
+def export_decoder(basis: PictureBasis, refiner: Refiner, path: Path) -> float:
+    """Write ``decoder.onnx``; returns the largest difference to torch."""
+    # real latents are small where the basis is fine; noise there would test nothing
+    latents = torch.randn(2, len(basis.scale)) * 0.5
+    decoder = Decoder(basis, refiner).eval()
+    return _export(decoder, (latents,), ["latents"], "pixels", path, 128, four_bits=("detail",))
 
 
 def load_run(run: Path) -> tuple[WholePictureNet, PictureBasis, Refiner]:
@@ -191,6 +216,7 @@ def _export(
     output: str,
     path: Path,
     block_size: int = 64,
+    four_bits: Collection[str] = (),
 ) -> float:
     """Export, shrink, and return the largest difference to torch on ``sample``."""
     import onnxruntime
@@ -211,7 +237,7 @@ def _export(
             external_data=False,
             verbose=False,
         )
-        onnx.save(shrink(onnx.load(str(full)), block_size), str(path))
+        onnx.save(shrink(onnx.load(str(full)), block_size, four_bits), str(path))
     session = onnxruntime.InferenceSession(str(path))
     feed = {name: value.numpy() for name, value in zip(names, sample, strict=True)}
     with torch.no_grad():
@@ -220,19 +246,33 @@ def _export(
     return float(np.sqrt(np.mean((found - expected) ** 2)) / np.sqrt(np.mean(expected**2)))
 
 
-def shrink(model: onnx.ModelProto, block_size: int = 64) -> onnx.ModelProto:
-    """Matrices to 8 bits in blocks of ``block_size``, one scale each; convolutions to 8 too."""
+def shrink(
+    model: onnx.ModelProto, block_size: int = 64, four_bits: Collection[str] = ()
+) -> onnx.ModelProto:
+    """Matrices to 8 bits in blocks of ``block_size``, one scale each; convolutions to 8 too.
+
+    Args:
+        four_bits: names of matrices that do with 4 bits.
+    """
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
     from onnxruntime.quantization.onnx_model import ONNXModel
 
     wrapped = ONNXModel(model)
     wrapped.replace_gemm_with_matmul()
     del wrapped.model.graph.value_info[:]
-    quantiser = MatMulNBitsQuantizer(
-        wrapped.model, bits=8, block_size=block_size, is_symmetric=True, accuracy_level=4
-    )
-    quantiser.process()
-    small = quantiser.model.model
+    small = wrapped.model
+    coarse = [n.name for n in small.graph.node if n.op_type == "MatMul" and n.input[1] in four_bits]
+    for bits, left_out in ((8, coarse), (4, [])):  # what is done is no MatMul any more
+        quantiser = MatMulNBitsQuantizer(
+            small,
+            bits=bits,
+            block_size=block_size,
+            is_symmetric=True,
+            accuracy_level=4,
+            nodes_to_exclude=left_out,
+        )
+        quantiser.process()
+        small = quantiser.model.model
     _shrink_convolutions(small)
     forget_origin(small)
     onnx.checker.check_model(small, full_check=False)

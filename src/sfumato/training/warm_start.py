@@ -1,7 +1,7 @@
 """Start from a shipped model: its ONNX weights back in torch, for fine-tuning.
 
-What ships is stored in 8-bit blocks (``training/export.py``). Expanding them loses nothing that
-matters to further training, so no second, larger copy of the weights has to ship.
+What ships is stored in blocks of 8 or 4 bits (``training/export.py``). Expanding them loses nothing
+that matters to further training, so no second, larger copy of the weights has to ship.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from sfumato.training.whole_picture import NetConfig, PictureBasis, WholePicture
 def expand_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
     """Weights of an exported model by their torch names, float32, matrices as (out, in).
 
-    ``MatMulNBits`` stores 8-bit numbers around 128 in (out, blocks, block size) and one scale a
-    block (ONNX Runtime contrib operator of that name, symmetric form).
+    ``MatMulNBits`` stores 8-bit numbers around 128 in (out, blocks, block size), or 4-bit ones
+    around 8 in pairs, the lower half of a byte first, and one scale a block (ONNX Runtime contrib
+    operator of that name, symmetric form).
     """
     graph = onnx.load_model_from_string(content).graph
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -34,10 +35,15 @@ def expand_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
     }
     result: dict[str, NDArray[np.float32]] = {}
     for name, values in stored.items():
-        if name.endswith("_Q8"):
-            plain = name.removesuffix("_Q8")
+        if name.endswith(("_Q8", "_Q4")):
+            plain = name[: -len("_Q8")]
             scales = stored[f"{plain}_scales"].reshape(*values.shape[:2], 1)
-            blocks = (values.astype(np.float32) - 128.0) * scales
+            if name.endswith("_Q4"):
+                values = np.stack([values & 15, values >> 4], axis=-1).reshape(
+                    *values.shape[:2], -1
+                )
+            middle = 128.0 if name.endswith("_Q8") else 8.0
+            blocks = (values.astype(np.float32) - middle) * scales
             result[plain] = blocks.reshape(len(values), -1)[:, : widths[name]]
         elif name.endswith("_int8"):
             plain = name.removesuffix("_int8")
@@ -84,18 +90,16 @@ def load_shipped(folder: Path, styles: list[str]) -> tuple[WholePictureNet, Pict
 
     network = WholePictureNet(NetConfig(**{**sheet["net"], "styles": len(styles) + 1}))
     _fill(network, flow)
-    basis = PictureBasis(*decoder["basis.basis"].shape)
-    decoder["basis.basis"] = decoder["basis.basis"].T  # the operator's (out, in) is its transpose
-    _fill(basis, _below("basis.", decoder))
+    # the operator's (out, in) is the transpose of (components, planes)
+    parts = [decoder[name].T for name in ("main", "detail") if name in decoder]
+    decoder["basis"] = np.concatenate(parts)
+    basis = PictureBasis(decoder["mean"].size, decoder["scale"].size)
+    _fill(basis, decoder)
     refiner = Refiner()
     _fill(
         refiner, {k.removeprefix("refiner."): v for k, v in decoder.items() if k[:8] == "refiner."}
     )
     return network, basis, refiner
-
-
-def _below(prefix: str, weights: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
 def _fill(module: torch.nn.Module, weights: dict[str, NDArray[np.float32]]) -> None:

@@ -18,14 +18,22 @@ onnx = pytest.importorskip("onnx")
 from sfumato.backends.concepts import Concepts  # noqa: E402
 from sfumato.errors import ModelError, StorageError  # noqa: E402
 from sfumato.training.corpus import read_corpus  # noqa: E402
-from sfumato.training.export import Decoder, averaged_weights, export, load_run  # noqa: E402
+from sfumato.training.export import (  # noqa: E402
+    Decoder,
+    averaged_weights,
+    export,
+    export_decoder,
+    load_run,
+)
 from sfumato.training.export import write_concepts as write_concepts_file  # noqa: E402
+from sfumato.training.refiner import Refiner  # noqa: E402
 from sfumato.training.text import encode_texts  # noqa: E402
 from sfumato.training.warm_start import (  # noqa: E402
     expand_weights,
     keep_text_encoder,
     load_shipped,
 )
+from sfumato.training.whole_picture import PictureBasis  # noqa: E402
 
 FILES = {"text.onnx", "vocab.txt", "flow.onnx", "decoder.onnx", "concepts.npz"}
 
@@ -36,6 +44,24 @@ def quiet(_: str) -> None:
 
 def read_sheet(folder: Path) -> dict:
     return json.loads((folder / "model.json").read_text("utf-8"))
+
+
+def within_rounding(
+    expanded: np.ndarray, original: np.ndarray, block: int, steps: int = 256
+) -> bool:
+    """Whether each number is off by half a step of its block, or by one at the far end.
+
+    Half of the steps go one way from zero and one less the other, so a second extreme is cut off
+    by a step.
+    """
+    half = steps / 2
+    rows = original.reshape(len(original), -1)
+    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % block)))
+    blocks = np.abs(padded.reshape(len(rows), -1, block)).max(-1)
+    step = np.repeat(blocks / half, block, axis=1)[:, : rows.shape[1]]
+    error = np.abs(expanded.reshape(rows.shape) - rows)
+    allowed = np.where(np.abs(rows) > (half - 1) * step, 1.01, 0.51) * step
+    return bool((error <= allowed + 1e-7).all())
 
 
 # ---------------------------------------------------------------- what is written
@@ -117,6 +143,30 @@ def test_a_name_beyond_the_first_captions_is_listed_with_its_style(
     assert (match.caption, match.styles) == ("box", {"glyph"})
 
 
+def test_the_later_components_weigh_half_and_come_back(tmp_path: Path) -> None:
+    import onnxruntime
+
+    random = torch.Generator().manual_seed(3)
+    basis = PictureBasis(10240, 160)
+    basis.basis.copy_(torch.randn(160, 10240, generator=random) / 101.0)
+    basis.mean.fill_(0.4)
+    error = export_decoder(basis, Refiner(), tmp_path / "split.onnx")
+    assert 0.0 < error < 0.05
+    weights = expand_weights((tmp_path / "split.onnx").read_bytes())
+    for name, rows, steps in (("main", basis.basis[:128], 256), ("detail", basis.basis[128:], 16)):
+        expanded, original = weights[name], rows.numpy().T
+        assert expanded.shape == original.shape
+        assert within_rounding(expanded, original, 128, steps), name
+        assert not within_rounding(expanded, original, 128, 4 * steps), name
+
+    latents = torch.randn(2, 160, generator=random)
+    with torch.no_grad():
+        expected = Decoder(basis, Refiner())(latents).numpy()
+    session = onnxruntime.InferenceSession(tmp_path / "split.onnx")
+    (drawn,) = session.run(None, {"latents": latents.numpy()})
+    assert np.abs(drawn - expected).max() < 0.1
+
+
 # ---------------------------------------------------------------- unfinished runs
 
 
@@ -143,20 +193,6 @@ def test_an_unfinished_run_says_what_is_missing(
 
 
 # ---------------------------------------------------------------- back again
-
-
-def within_rounding(expanded: np.ndarray, original: np.ndarray, block: int) -> bool:
-    """Whether each number is off by half a step of its block's 8 bits, or one at the far end.
-
-    128 steps go one way from zero and 127 the other, so a second extreme is cut off by a step.
-    """
-    rows = original.reshape(len(original), -1)
-    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % block)))
-    blocks = np.abs(padded.reshape(len(rows), -1, block)).max(-1)
-    steps = np.repeat(blocks / 128.0, block, axis=1)[:, : rows.shape[1]]
-    error = np.abs(expanded.reshape(rows.shape) - rows)
-    allowed = np.where(np.abs(rows) > 127.0 * steps, 1.01, 0.51) * steps
-    return bool((error <= allowed + 1e-7).all())
 
 
 def test_expanded_weights_are_the_trained_ones_within_their_rounding(
