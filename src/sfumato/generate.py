@@ -118,7 +118,7 @@ def _begin(
     prompt: str | GenerationRequest | GenerationPlan, options: dict[str, Any], tell: OnEvent
 ) -> tuple[Model, GenerationPlan, int | None]:
     """The model, the plan, and how many threads were asked for."""
-    request = _as_request(prompt, options)
+    request = as_request(prompt, options)
     model = models.load(request.model)
     tell(Event(kind="loaded"))
     if isinstance(request, GenerationPlan):
@@ -207,8 +207,7 @@ def _draw_all(
 
     cond = None if isinstance(model, DirectModel) else model.encode_prompt(plan)
     guarded(Event(kind="encoded"))
-    indices = range(plan.num_images)
-    tasks = [partial(draw, plan, index, model, cond, guarded) for index in indices]
+    tasks = [partial(draw, plan, i, model, cond, guarded) for i in range(plan.num_images)]
     yield from in_order(tasks, min(len(tasks), threads or os.cpu_count() or 1), abandoned)
 
 
@@ -221,9 +220,10 @@ def _row(cond: Conditioning, index: int) -> Conditioning:
 # ---------------------------------------------------------------- small print
 
 
-def _as_request(
+def as_request(
     prompt: str | GenerationRequest | GenerationPlan, options: dict[str, Any]
 ) -> GenerationRequest | GenerationPlan:
+    """The request that ``prompt`` and options make. Raises: RequestError: an unknown option."""
     if isinstance(prompt, GenerationPlan):
         if options:
             raise RequestError("A plan is complete: options cannot be given beside it.")

@@ -198,7 +198,7 @@ for _name, _room, _summary, _caps in (
     ("speckles", "drawing", "stray islands of a few pixels", set()),
     ("ragged_alpha", "alpha", "half-transparent haze in place of clear or solid", set()),
     ("wrong_colour", "colour", "the asked colour is not the main one", {"prompt"}),
-    ("unknown_subject", "drawing", "the model was never shown this subject", {"plan"}),
+    ("unknown_subject", "drawing", "the model was never shown this subject", {"plan", "words"}),
 ):
     CHECKS.add(
         Entry(

@@ -3,6 +3,7 @@
 A check is ``def name(look: Look) -> list[Finding]`` and one line in ``CHECKS``. Its capabilities:
 
 - ``plan``: only for pictures that carry their plan; ``prompt``: a plan or words are enough.
+- ``words``: what it finds follows from the words: drawing again with another seed mends nothing.
 - ``batch``: called ``name(looks, index)``; compares picture ``index`` with those before it.
 - ``opt-in``: slow or seldom wanted; only run when named.
 

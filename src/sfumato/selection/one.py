@@ -1,0 +1,238 @@
+"""The search for one picture: sketch, rank, finish, check, and again where that is wanted."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, replace
+from time import monotonic, perf_counter
+
+from sfumato import clip
+from sfumato.clip.rank import Query, rank
+from sfumato.errors import Cancelled, RequestError
+from sfumato.generate import finish_sketch, sketch
+from sfumato.models import Sketch
+from sfumato.plan import random_seed
+from sfumato.registry import CHECKS
+from sfumato.request import MAX_SEED, Event, Finding, GeneratedImage, GenerationRequest, OnEvent
+from sfumato.selection.rules import Choice, Rules
+
+__all__ = ["choose_one", "first_seed"]
+
+_MOST_FINISHED = 3  # of a try: where three sketches end with a fault, the fourth seldom helps
+_WORDS = "words"  # the capability of a check whose finding follows from the words, not the seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """A finished sketch."""
+
+    sketch: Sketch
+    image: GeneratedImage
+    closeness: float | None  # None: it was the only one of its try
+    reason: str  # why it was finished: the ranking's own words
+
+    @property
+    def passes(self) -> bool:
+        """Whether another seed is not worth trying."""
+        errors, warnings, _ = self.faults
+        return errors + warnings == 0
+
+    @property
+    def faults(self) -> tuple[int, int, int]:
+        """How many errors, warnings and notes, without those that no seed can mend."""
+        count = Counter(finding.severity for finding in self.image.findings if _mends(finding))
+        return count["error"], count["warning"], count["note"]
+
+
+def choose_one(
+    request: GenerationRequest,
+    rules: Rules,
+    *,
+    stride: int | None = None,
+    on_event: OnEvent | None = None,
+    stop: threading.Event | None = None,
+) -> tuple[GeneratedImage, Choice]:
+    """Choose one picture; ``request.seed`` is the first seed of the first try.
+
+    Each further try begins ``stride`` seeds later: as many as all pictures of one row of a batch
+    use in a try, so that their seeds never meet.
+
+    Raises: as ``choose_pictures``; Cancelled: stopped before there was anything to keep.
+    """
+    started, clock = perf_counter(), monotonic()
+    first = first_seed(request, rules)
+    stride = rules.best_of if stride is None else stride
+    tell = on_event or _say_nothing
+    search = _Search(replace(request, num_images=rules.best_of), rules, tell, stop)
+    for number in range(rules.retry + 1):
+        seed = first + number * stride
+        if seed + rules.best_of - 1 > MAX_SEED:
+            break
+        if number:
+            tell(Event(kind="retrying", step=number + 1, total=rules.retry + 1))
+        search.go_on(seed)
+        out_of_time = rules.budget is not None and monotonic() - clock >= rules.budget
+        if search.is_over or out_of_time:
+            break
+    best = search.best()
+    choice = search.describe(best)
+    notes = (*best.image.plan.notes, *filter(None, [choice.why]))
+    tell(Event(kind="finished"))
+    plan = replace(best.image.plan, notes=notes)
+    return replace(best.image, index=0, plan=plan, seconds=perf_counter() - started), choice
+
+
+class _Search:
+    """The tries for one picture: what was drawn, what it is worth, and whether to go on."""
+
+    def __init__(
+        self,
+        request: GenerationRequest,
+        rules: Rules,
+        tell: OnEvent,
+        stop: threading.Event | None,
+    ) -> None:
+        self._request, self._rules, self._tell, self._stop = request, rules, tell, stop
+        self._tries = 0
+        self._tried: list[int] = []
+        self._closeness: list[float] = []
+        self._candidates: list[_Candidate] = []
+
+    @property
+    def is_over(self) -> bool:
+        """Something passed, or somebody asked to stop."""
+        return self._is_stopped or any(candidate.passes for candidate in self._candidates)
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._stop is not None and self._stop.is_set()
+
+    def go_on(self, seed: int) -> None:
+        """One more try: sketches from ``seed`` on, the best of them finished and checked.
+
+        Raises: Cancelled: stopped, and there is nothing to keep from this try or an earlier one.
+        """
+        drawn: list[Sketch] = []
+        count = self._rules.best_of
+
+        def keep(one: Sketch) -> None:
+            drawn.append(one)
+            if count > 1:
+                self._tell(Event(kind="sketched", step=len(drawn), total=count))
+
+        def follow(event: Event) -> None:
+            if event.kind == "step" and count == 1:  # steps of many sketches say nothing
+                self._tell(event)
+
+        try:
+            sketch(self._request, seed=seed, on_event=follow, on_sketch=keep, stop=self._stop)
+        except Cancelled:
+            if not self._is_stopped or not (drawn or self._candidates):
+                raise
+        self._tries += 1
+        self._tried += [one.plan.seeds[0] for one in drawn]
+        self._finish(drawn)
+
+    def _finish(self, drawn: list[Sketch]) -> None:
+        """Finish the best sketches of a try until one of them is clean."""
+        order: list[tuple[int, float | None, str]] = [(i, None, "") for i in range(len(drawn))]
+        if len(drawn) > 1:
+            ranking = rank(
+                [one.pixels for one in drawn], _query(drawn[0]), clip.load(self._rules.ranker)
+            )
+            order = [(entry.index, entry.closeness, entry.why) for entry in ranking]
+            by_index = sorted(ranking, key=lambda entry: entry.index)
+            self._closeness += [round(entry.closeness, 4) for entry in by_index]
+        for index, closeness, reason in order[:_MOST_FINISHED]:
+            image = finish_sketch(drawn[index])
+            self._candidates.append(
+                _Candidate(sketch=drawn[index], image=image, closeness=closeness, reason=reason)
+            )
+            if self.is_over:
+                break
+
+    def best(self) -> _Candidate:
+        """The one with the fewest and mildest faults; among equals the closest to the words."""
+        fewest = min(candidate.faults for candidate in self._candidates)
+        tied = [candidate for candidate in self._candidates if candidate.faults == fewest]
+        if len(tied) == 1 or tied[0].passes:
+            return tied[0]
+        ranking = rank(
+            [candidate.sketch.pixels for candidate in tied],
+            _query(tied[0].sketch),
+            clip.load(self._rules.ranker),
+        )
+        return tied[ranking[0].index]
+
+    def describe(self, best: _Candidate) -> Choice:
+        """How ``best`` was chosen."""
+        return Choice(
+            tried=tuple(self._tried),
+            closeness=tuple(self._closeness),
+            finished=tuple(candidate.image.seed for candidate in self._candidates),
+            passed=best.passes,
+            why=self._sentence(best),
+            stopped=self._is_stopped,
+        )
+
+    def _sentence(self, best: _Candidate) -> str:
+        seeds, seed, finished = _seeds(self._tried), best.image.seed, len(self._candidates)
+        if not best.passes and finished > 1:
+            tries = f" in {self._tries} tries" if self._tries > 1 and best.reason else ""
+            return (
+                f"None of {finished} drawings was clean{tries} ({seeds}); kept seed {seed}, "
+                "which has the fewest faults."
+            )
+        if best.reason:
+            when = f" in try {self._tries}" if self._tries > 1 else ""
+            clean = "no defects" if best.passes else "but not clean"
+            sketches = f"{len(self._tried)} sketches{when} ({seeds})"
+            return f"Best of {sketches}: seed {seed}, {best.reason}, {clean}."
+        if self._tries > 1:
+            return f"Drawn {self._tries} times ({seeds}): seed {seed} is the first without defects."
+        return ""
+
+
+def first_seed(request: GenerationRequest, rules: Rules) -> int:
+    """The seed of the first sketch. Raises: RequestError: the first tries have no room."""
+    first = random_seed() if request.seed is None else request.seed
+    wanted = request.num_images * rules.best_of
+    if first + wanted - 1 > MAX_SEED:
+        raise RequestError(
+            f"Seed {first} leaves no room for {wanted} sketches.",
+            hint=f"They use seed, seed + 1, ... up to {MAX_SEED}: give a smaller seed.",
+        )
+    return first
+
+
+# ---------------------------------------------------------------- small print
+
+
+def _query(one: Sketch) -> Query:
+    """What sketches are compared with: the subject alone, since tint and ground come later."""
+    return Query(subject=one.plan.subject)
+
+
+def _mends(finding: Finding) -> bool:
+    """Whether another seed may mend it; what third parties report is known by its name alone."""
+    known = finding.check in CHECKS
+    return not known or _WORDS not in CHECKS.get(finding.check).capabilities
+
+
+def _seeds(tried: list[int]) -> str:
+    """``seed 7``, ``seeds 5 and 6``, ``seeds 1 to 4 and 9 to 12``."""
+    runs: list[list[int]] = []
+    for seed in tried:
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1][1:] = [seed]
+        else:
+            runs.append([seed])
+    ends = (", " if run[-1] - run[0] == 1 else " to " for run in runs)
+    parts = [end.join(map(str, run)) for end, run in zip(ends, runs, strict=True)]
+    listed = " and ".join(", ".join(parts).rsplit(", ", 1))
+    return f"seed{'s' if len(tried) > 1 else ''} {listed}"
+
+
+def _say_nothing(event: Event) -> None:
+    return None
