@@ -15,23 +15,22 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfumato import __version__
 from sfumato.backends.concepts import Concepts, lean_towards
-from sfumato.backends.wordpiece import WordPiece
+from sfumato.clip.sentences import WIDTH as TEXT_WIDTH
+from sfumato.clip.sentences import SentenceEncoder
+from sfumato.clip.sessions import open_session, run_session
 from sfumato.diffusion import guided
-from sfumato.errors import BackendError, ModelError
+from sfumato.errors import ModelError
 from sfumato.models import Conditioning, ModelSpec
 from sfumato.models.catalogue import WEIGHTS, read_sheet, sheet_identity, weight_bytes
 from sfumato.registry import own_models_folder
 from sfumato.request import GenerationPlan
 
-_MAX_TOKENS = 24
-_TEXT_WIDTH = 384
 # flat first: the cleanest on a screen; a glyph only where it is asked for or all there is
 _STYLE_ORDER = ("flat", "cartoon", "classic", "soft", "glyph")
 _STYLE_WORDS = {
@@ -109,18 +108,14 @@ class OnnxModel:
 
         # hashing and graph building release the interpreter lock: the four overlap
         with ThreadPoolExecutor(4) as pool:
-            text = pool.submit(lambda: _session(content("text.onnx")))
-            flow = pool.submit(lambda: _session(content("flow.onnx")))
-            decoder = pool.submit(lambda: _session(content("decoder.onnx")))
+            text = pool.submit(lambda: SentenceEncoder(content("text.onnx"), content("vocab.txt")))
+            flow = pool.submit(lambda: open_session(content("flow.onnx")))
+            decoder = pool.submit(lambda: open_session(content("decoder.onnx")))
             concepts = pool.submit(lambda: Concepts(io.BytesIO(content("concepts.npz"))))
-            vocabulary = content("vocab.txt").decode("utf-8").split("\n")
-            self._tokenizer = WordPiece(vocabulary, _MAX_TOKENS)
-            self._text, self._flow, self._decoder = (
-                text.result(),
-                flow.result(),
-                decoder.result(),
-            )
+            self._flow, self._decoder = flow.result(), decoder.result()
             self.concepts = concepts.result()
+            # prompts of a batch repeat; each reading takes a millisecond
+            self._sentence = lru_cache(maxsize=256)(text.result().encode)
         self._style_numbers = {style: i for i, style in enumerate(self._sheet["styles"])}
 
     def encode_prompt(self, plan: GenerationPlan) -> Conditioning:
@@ -132,7 +127,7 @@ class OnnxModel:
         vector = self._sentence(plan.subject)
         match = self.concepts.nearest(vector)
         vector = lean_towards(vector, self._sentence(match.caption), match.similarity)
-        negative = np.zeros(_TEXT_WIDTH, np.float32)
+        negative = np.zeros(TEXT_WIDTH, np.float32)
         if plan.negative_prompt.strip():
             negative = self._sentence(plan.negative_prompt)
         numbers = np.array([[self._style_numbers[s]] for s in plan.styles], np.float32)
@@ -163,7 +158,7 @@ class OnnxModel:
 
     def decode(self, latents: NDArray[np.float32], plan: GenerationPlan) -> NDArray[np.uint8]:
         """(B, K) to (B, 256, 256, 4) uint8 sRGB, straight alpha."""
-        drawn = [_straight(_run(self._decoder, latents=row[None])[0]) for row in latents]
+        drawn = [_straight(run_session(self._decoder, latents=row[None])[0]) for row in latents]
         return np.stack(drawn)
 
     def fingerprint(self) -> Mapping[str, str]:
@@ -187,21 +182,13 @@ class OnnxModel:
     ) -> NDArray[np.float32]:
         """One picture's latents (K,) under each row of conditioning (R, 385): (R, K)."""
         rows = len(words)
-        return _run(
+        return run_session(
             self._flow,
             latents=np.tile(latents, (rows, 1)),
             sigma=np.full(rows, sigma, np.float32),
-            text=np.ascontiguousarray(words[:, :_TEXT_WIDTH]),
-            style=words[:, _TEXT_WIDTH].astype(np.int64),
+            text=np.ascontiguousarray(words[:, :TEXT_WIDTH]),
+            style=words[:, TEXT_WIDTH].astype(np.int64),
         )
-
-    @lru_cache(maxsize=256)  # noqa: B019 - models live as long as the program
-    def _sentence(self, text: str) -> NDArray[np.float32]:
-        """Unit sentence vector, (384,) float32."""
-        ids = np.array([self._tokenizer.encode(text)], np.int64)
-        _, pooled = self._text.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-        vector: NDArray[np.float32] = pooled[0]
-        return vector
 
 
 def _straight(premultiplied: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -211,29 +198,3 @@ def _straight(premultiplied: NDArray[np.float32]) -> NDArray[np.uint8]:
     rgba = np.concatenate([colour.clip(0.0, 1.0), alpha]).transpose(1, 2, 0)
     pixels: NDArray[np.uint8] = (rgba * 255.0 + 0.5).astype(np.uint8)
     return pixels
-
-
-def _run(session: Any, **feed: NDArray[Any]) -> NDArray[np.float32]:
-    try:
-        result: NDArray[np.float32] = session.run(None, feed)[0]
-    except Exception as error:  # ONNX Runtime's own errors share no public base class
-        raise BackendError(
-            f"ONNX Runtime stopped: {error}.", hint="Run 'sfumato doctor' to check the install."
-        ) from error
-    return result
-
-
-def _session(content: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # as above
-        raise ModelError(
-            f"ONNX Runtime cannot start the model: {error}.",
-            hint="Upgrade it: pip install -U onnxruntime",
-        ) from error

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sfumato.backends.wordpiece import WordPiece
+from sfumato.clip.wordpiece import WordPiece
 from sfumato.training.augment import Recipe, Shelf, Subject, read_subjects, recipe_at
 from sfumato.training.data.pictures import read_manifest
 from sfumato.training.pack import spread

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sfumato.backends.wordpiece import WordPiece
+from sfumato.clip.wordpiece import WordPiece
 from sfumato.errors import ModelError
 
 MAX_TOKENS = 24

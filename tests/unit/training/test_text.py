@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sfumato.backends.wordpiece import WordPiece  # noqa: E402
+from sfumato.clip.wordpiece import WordPiece  # noqa: E402
 from sfumato.errors import ModelError  # noqa: E402
 from sfumato.training import text as text_module  # noqa: E402
 from sfumato.training.text import (  # noqa: E402

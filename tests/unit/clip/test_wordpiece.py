@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sfumato.backends.wordpiece import WordPiece
+from sfumato.clip.wordpiece import WordPiece
 from sfumato.models.catalogue import WEIGHTS
 
 MOST = 24
