@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sfumato.errors import SfumatoError
+from sfumato.evals.colour import has_colour
 from sfumato.models import spec_of
 from sfumato.training.corpus import Corpus, read_corpus
 from sfumato.training.data.pictures import read_manifest, read_svgs, render_clean
 from sfumato.training.judge import SIDE, Judge
 
-from .colour import has_colour
 from .drawing import FIRST_SEED, Drawings, Order, draw_or_read, order_prompts
 from .flatness import Flatness, measure_flatness
 from .memory import Nearest, is_closer_than, nearest_by_embedding, nearest_by_pixels, shrink

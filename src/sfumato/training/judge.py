@@ -23,25 +23,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from sfumato.errors import StorageError
+from sfumato.evals.shapes import SIDE, Pixels, describe, fit_discriminants, label_means, unit
 from sfumato.training.corpus import Corpus
-from sfumato.training.data.pictures import premultiply
 
-SIDE = 64
+__all__ = ["SIDE", "WEIGHTS", "Judge", "describe", "fit_discriminants", "train_judge"]
+
 WEIGHTS = "judge.npz"
-
-_FILL = 58  # pixels of the 64 that the drawing's longer side takes
-_BINS = 9  # orientations from 0 to 180 degrees
-_CELLS = ((8, 1.0), (16, 0.8))  # side of a cell in pixels, weight of its histogram
-_OUTLINE, _OUTLINE_WEIGHT = 16, 0.5  # the silhouette, 16 x 16 means of alpha
-_QUIET = 0.5  # gradient energy below which a cell is not brought up to full contrast
-_SHRINKAGE = 0.2  # of the mean variance, added to every direction
-_DIRECTIONS = 128  # discriminants kept
-_BATCH = 256
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +75,7 @@ class Judge:
         """
         mirrored = pictures[:, :, ::-1]
         both = self._directions_of(pictures) + self._directions_of(mirrored)
-        return _unit(both)
+        return unit(both)
 
     def rank(self, embedded: NDArray[np.float32], best: int = 5) -> NDArray[np.int64]:
         """(N, 128) embeddings to (N, best) numbers of the closest concepts, closest first."""
@@ -94,7 +83,7 @@ class Judge:
         return np.argsort(-cosines, axis=1, kind="stable")[:, :best]
 
     def _directions_of(self, pictures: Pixels) -> NDArray[np.float32]:
-        return _unit((describe(pictures) - self.mean) @ self.projection)
+        return unit((describe(pictures) - self.mean) @ self.projection)
 
 
 def train_judge(corpus: Corpus, out: Path, *, copies: int = 7, seed: int = 0) -> Judge:
@@ -114,8 +103,8 @@ def train_judge(corpus: Corpus, out: Path, *, copies: int = 7, seed: int = 0) ->
     )  # (N, D)
     labels = np.tile(own, copies + 1)  # (N,)
     mean, projection = fit_discriminants(features, labels)
-    embedded = _unit((features - mean) @ projection)
-    prototypes = _unit(_means(embedded, labels).astype(np.float32))
+    embedded = unit((features - mean) @ projection)
+    prototypes = unit(label_means(embedded, labels).astype(np.float32))
     buffer = io.BytesIO()
     groups = [group_of[concept] for concept in concepts]
     np.savez_compressed(
@@ -132,122 +121,3 @@ def train_judge(corpus: Corpus, out: Path, *, copies: int = 7, seed: int = 0) ->
     except OSError as error:
         raise StorageError(f"{out / WEIGHTS} cannot be written ({error.strerror}).") from None
     return Judge.load(out)
-
-
-def fit_discriminants(
-    features: NDArray[np.float32], labels: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean (D,) and projection (D, 128 or fewer) that tell the labels apart best.
-
-    Whitens the variation within a label, shrunk towards a sphere since there are few pictures of
-    each, then keeps the directions in which the labels' means differ most.
-    """
-    mean = features.mean(axis=0)
-    means = _means(features, labels)  # (C, D)
-    within = features - means[labels]
-    scatter = within.T @ within / len(within)  # (D, D)
-    scatter += _SHRINKAGE * np.trace(scatter) / len(scatter) * np.eye(len(scatter))
-    variance, axes = np.linalg.eigh(scatter)
-    whiten = axes / np.sqrt(variance)
-    spread = (means - mean) @ whiten
-    _, strongest = np.linalg.eigh(spread.T @ spread)  # rising order
-    projection = whiten @ strongest[:, ::-1][:, :_DIRECTIONS]
-    return mean.astype(np.float32), projection.astype(np.float32)
-
-
-# ---------------------------------------------------------------- features
-
-
-def describe(pictures: Pixels, rng: np.random.Generator | None = None) -> NDArray[np.float32]:
-    """(N, 64, 64, 4) straight alpha to (N, 976) features; varied copies with ``rng``."""
-    parts = []
-    for start in range(0, len(pictures), _BATCH):
-        batch = [_centred(picture, rng) for picture in pictures[start : start + _BATCH]]
-        planes = np.stack(batch).astype(np.float32) / 255.0  # (B, 64, 64, 4) premultiplied
-        histograms = _gradient_histograms(planes)
-        alpha = _block_means(planes[..., 3:], SIDE // _OUTLINE).reshape(len(planes), -1)
-        parts.append(np.concatenate([*histograms, alpha * _OUTLINE_WEIGHT], axis=1))
-    if not parts:
-        cells = sum((SIDE // cell) ** 2 * _BINS for cell, _ in _CELLS)
-        return np.zeros((0, cells + _OUTLINE**2), np.float32)
-    return np.concatenate(parts)
-
-
-def _centred(picture: Pixels, rng: np.random.Generator | None) -> Pixels:
-    """The drawing in the middle and as large as fits; with ``rng``, turned, stretched, moved."""
-    rows, columns = np.nonzero(picture[..., 3] >= 64)
-    if len(rows) == 0:
-        return np.zeros((SIDE, SIDE, 4), np.uint8)
-    top, bottom = rows.min(), rows.max() + 1
-    left, right = columns.min(), columns.max() + 1
-    scale = max(bottom - top, right - left) / _FILL
-    angle, stretch, mirror, moved = 0.0, 1.0, 1, np.zeros(2)
-    if rng is not None:
-        angle, stretch = rng.uniform(-0.2, 0.2), rng.uniform(0.9, 1.11)
-        scale, mirror = scale * rng.uniform(0.88, 1.12), rng.choice([-1, 1])
-        moved = rng.uniform(-3, 3, 2)
-    # where each pixel of the result comes from
-    xx, xy = np.cos(angle) * scale * mirror * stretch, -np.sin(angle) * scale
-    yx, yy = np.sin(angle) * scale * mirror * stretch, np.cos(angle) * scale
-    from_x, from_y = SIDE / 2 + moved
-    x0 = (left + right) / 2 - xx * from_x - xy * from_y
-    y0 = (top + bottom) / 2 - yx * from_x - yy * from_y
-    planes = np.rint(premultiply(picture) * 255.0).astype(np.uint8)
-    return np.stack(
-        [
-            np.asarray(
-                Image.fromarray(np.ascontiguousarray(planes[..., i])).transform(
-                    (SIDE, SIDE),
-                    Image.Transform.AFFINE,
-                    (xx, xy, x0, yx, yy, y0),
-                    Image.Resampling.BILINEAR,
-                )
-            )
-            for i in range(4)
-        ],
-        axis=-1,
-    )
-
-
-def _gradient_histograms(planes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """(B, 64, 64, 4) to one (B, cells * 9) array for each size of cell, contrast evened out."""
-    down, across = np.zeros_like(planes), np.zeros_like(planes)
-    down[:, 1:-1] = planes[:, 2:] - planes[:, :-2]
-    across[:, :, 1:-1] = planes[:, :, 2:] - planes[:, :, :-2]
-    strongest = (down**2 + across**2).argmax(axis=-1)[..., None]  # of the four channels
-    down = np.take_along_axis(down, strongest, -1)[..., 0]  # (B, 64, 64)
-    across = np.take_along_axis(across, strongest, -1)[..., 0]
-    strength = np.hypot(down, across)
-    # without a sign: light on dark is the same as dark on light
-    place = (np.arctan2(down, across) % np.pi) / np.pi * _BINS
-    lower = np.floor(place).astype(np.int64) % _BINS
-    share = place - np.floor(place)
-    votes = np.zeros((*strength.shape, _BINS), np.float32)
-    np.put_along_axis(votes, lower[..., None], (strength * (1 - share))[..., None], -1)
-    np.put_along_axis(votes, ((lower + 1) % _BINS)[..., None], (strength * share)[..., None], -1)
-    result = []
-    for cell, weight in _CELLS:
-        count = SIDE // cell
-        cells = _block_means(votes, cell) * cell**2  # (B, count, count, 9)
-        energy = np.pad((cells**2).sum(axis=-1), ((0, 0), (1, 1), (1, 1)), mode="edge")
-        around = sum(energy[:, i : i + count, j : j + count] for i in range(3) for j in range(3))
-        cells = np.minimum(cells / np.sqrt(around / 9 + _QUIET)[..., None], 1.0)
-        result.append(np.sqrt(cells).reshape(len(planes), -1) * np.float32(weight))
-    return result
-
-
-def _block_means(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    count, side, _, channels = values.shape
-    blocks = values.reshape(count, side // block, block, side // block, block, channels)
-    return blocks.mean(axis=(2, 4))
-
-
-def _means(values: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    sums = np.zeros((labels.max() + 1, values.shape[1]))
-    np.add.at(sums, labels, values)
-    return sums / np.bincount(labels)[:, None]
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, 1e-9)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from measures.colour import colour_shares, has_colour
 from measures.flatness import measure_flatness, palette_size, seam_ratio, unevenness
 from measures.memory import (
     is_closer_than,
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sfumato.colours import parse_colour, rgb_of
+from sfumato.evals.colour import colour_shares, has_colour
 
 Pixels = NDArray[np.uint8]
 

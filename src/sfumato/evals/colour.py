@@ -1,4 +1,4 @@
-"""Is the drawing of the asked colour? Decided by names of colours alone, no network."""
+"""Of which colour is a drawing? Decided by names of colours alone, no network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.colours import basic_name, dominant_colours
+
+__all__ = ["colour_shares", "has_colour", "main_colour"]
 
 NEUTRALS = frozenset({"black", "white", "grey"})
 LEAST_SHARE = 0.2  # of the foreground: a red nose does not make a fox red
@@ -33,3 +35,18 @@ def has_colour(pixels: NDArray[np.uint8], asked: str) -> bool:
         return False
     rivals = shares if asked in NEUTRALS else {k: v for k, v in shares.items() if k not in NEUTRALS}
     return max(rivals, key=lambda term: rivals[term]) == asked
+
+
+def main_colour(pixels: NDArray[np.uint8]) -> str:
+    """The one term by which people would call the drawing; "" where nothing is opaque.
+
+    For the chromatic terms it agrees with ``has_colour``; a drawing without any is called by its
+    largest neutral.
+    """
+    shares = colour_shares(pixels)
+    if not shares:
+        return ""
+    largest = max(shares, key=lambda term: (term not in NEUTRALS, shares[term]))
+    if shares[largest] >= LEAST_SHARE:
+        return largest
+    return max(shares, key=lambda term: shares[term])
