@@ -133,7 +133,7 @@ def find_pictures(
     folder: str | os.PathLike[str],
     recursive: bool = True,
     *,
-    on_error: Callable[[StorageError], object] | None = None,
+    on_error: Callable[[Path, StorageError], object] | None = None,
 ) -> Iterator[Path]:
     """Picture files below ``folder``, by suffix, in a stable order.
 
@@ -143,7 +143,7 @@ def find_pictures(
     Args:
         folder: where to look.
         recursive: look into the folders inside, too.
-        on_error: is told of every inner folder that cannot be read.
+        on_error: is told of every inner folder that cannot be read, and why.
 
     Raises: StorageError: ``folder`` itself cannot be read.
     """
@@ -155,7 +155,7 @@ def scan_pictures(
     folder: str | os.PathLike[str],
     recursive: bool = True,
     *,
-    on_error: Callable[[StorageError], object] | None = None,
+    on_error: Callable[[Path, StorageError], object] | None = None,
 ) -> Iterator[os.DirEntry[str]]:
     """What ``find_pictures`` finds, as directory entries: cheaper, and they know their stat.
 
@@ -176,7 +176,7 @@ def scan_pictures(
             if top:
                 raise failure from None
             if on_error is not None:
-                on_error(failure)
+                on_error(Path(path), failure)
             continue
         finally:
             top = False
