@@ -16,7 +16,7 @@ from sfumato.clip.base import PictureTextModel
 from sfumato.clip.labels import probabilities
 from sfumato.clip.vocabulary import Vocabulary
 
-__all__ = ["Description", "Subject", "describe", "name_subjects"]
+__all__ = ["Description", "Subject", "describe", "describe_words", "name_subjects"]
 
 _CANDIDATES = 5  # names that are told
 _ONE_COLOUR = 0.97  # of the drawing in one named colour: a glyph
@@ -66,7 +66,7 @@ def describe(
     """Describe (H, W, 4) uint8 pixels with straight alpha."""
     seen = measure(pixels)
     colours = tuple(colour.name for colour in seen.colours)
-    ground = "transparent" if seen.transparent else seen.ground.name if seen.ground else "a scene"
+    ground = _ground(seen)
     if seen.is_empty:
         blank = "nothing" if seen.transparent else f"a plain {ground} square"
         return Description(
@@ -83,6 +83,25 @@ def describe(
         shape=seen.shape,
         style=style,
     )
+
+
+def describe_words(captions: list[str], seen: Appearance) -> Description:
+    """A description around captions that another model wrote, best first; measures stay ours."""
+    return Description(
+        prompts=tuple(dict.fromkeys(caption for caption in captions if caption)),
+        subjects=(),
+        colours=tuple(colour.name for colour in seen.colours),
+        ground=_ground(seen),
+        count=seen.count,
+        shape=seen.shape,
+        style=_style(seen),
+    )
+
+
+def _ground(seen: Appearance) -> str:
+    if seen.transparent:
+        return "transparent"
+    return seen.ground.name if seen.ground is not None else "a scene"
 
 
 def _style(seen: Appearance) -> str:

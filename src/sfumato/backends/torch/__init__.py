@@ -1,0 +1,1 @@
+"""Public checkpoints through torch and transformers: opened offline, from safetensors only."""
