@@ -15,16 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato import clip, models
+from sfumato.clip import PictureTextModel
 from sfumato.clip.rank import Query, Ranked, closeness, colour_shares, embed_query, order
 from sfumato.errors import RequestError
 from sfumato.pictures import read_picture
 from sfumato.prompt import parse_prompt
+from sfumato.prompt.vocabulary import PLAIN_NAMES
 from sfumato.request import check_text
 
-__all__ = ["LOOKED_AT", "query_for", "rank"]
+__all__ = ["LOOKED_AT", "Ranking", "query_for", "rank"]
 
 LOOKED_AT = 512  # pixels of the longer side that files are read at; models look at fewer
-_BATCH = 32  # pictures in memory at once
+_BATCH = 16  # pictures handed to the network together
 
 
 def rank(
@@ -43,15 +45,40 @@ def rank(
         StorageError: a file cannot be read.
         ModelError: there is no such model, or it is damaged.
     """
-    query = query_for(prompt)
-    ranker = clip.load(model)
-    words = embed_query(query, ranker)
-    cosines, shares = [np.zeros(0, np.float32)], [np.zeros(0)]
-    for start in range(0, len(pictures), _BATCH):
-        batch = [_pixels_of(picture) for picture in pictures[start : start + _BATCH]]
-        cosines.append(closeness(batch, words, ranker))
-        shares.append(colour_shares(batch, query))
-    return order(np.concatenate(cosines), np.concatenate(shares), query, ranker.spec)
+    ranking = Ranking(prompt, clip.load(model))
+    for picture in pictures:
+        ranking.add(_pixels_of(picture))
+    return ranking.result()
+
+
+class Ranking:
+    """A ranking that is fed one picture after another and keeps none of them."""
+
+    def __init__(self, prompt: str, model: PictureTextModel) -> None:
+        """Raises: RequestError: the prompt is empty."""
+        self.query = query_for(prompt)
+        self._model = model
+        self._words = embed_query(self.query, model)
+        self._waiting: list[NDArray[np.uint8]] = []
+        self._cosines = [np.zeros(0, np.float32)]
+        self._shares = [np.zeros(0)]
+
+    def add(self, pixels: NDArray[np.uint8]) -> None:
+        """One more candidate, (H, W, 4) uint8 sRGB with straight alpha."""
+        self._waiting.append(pixels)
+        if len(self._waiting) == _BATCH:
+            self._compare()
+
+    def result(self) -> list[Ranked]:
+        """Every candidate so far, best first."""
+        self._compare()
+        cosines, shares = np.concatenate(self._cosines), np.concatenate(self._shares)
+        return order(cosines, shares, self.query, self._model.spec)
+
+    def _compare(self) -> None:
+        self._cosines.append(closeness(self._waiting, self._words, self._model))
+        self._shares.append(colour_shares(self._waiting, self.query))
+        self._waiting = []
 
 
 def query_for(prompt: str) -> Query:
@@ -64,7 +91,11 @@ def query_for(prompt: str) -> Query:
             "The prompt is empty.", hint="Say what the pictures should show, such as: a red fox."
         )
     parsed = parse_prompt(prompt, models.spec_of(None))
-    return Query(subject=parsed.subject, colour=parsed.tint)
+    spoken = " ".join(prompt.lower().split())
+    # the planner says "fox" to a model that was shown no other; here the whole name helps
+    whole = (name for name, plain in PLAIN_NAMES.items() if plain == parsed.subject)
+    subject = next((name for name in whole if name in spoken), parsed.subject)
+    return Query(subject=subject, colour=parsed.tint)
 
 
 def _pixels_of(picture: str | PathLike[str] | NDArray[np.uint8]) -> NDArray[np.uint8]:

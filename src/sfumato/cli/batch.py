@@ -11,21 +11,24 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sfumato.cli.main import say_error
 from sfumato.cli.manifest import Manifest, Record, digest_file, digest_text
-from sfumato.cli.params import make_request
+from sfumato.cli.params import make_request, make_rules
 from sfumato.cli.preview import show_preview
-from sfumato.cli.session import Session
+from sfumato.cli.session import CHOOSING_GRACE, Session
 from sfumato.errors import Cancelled, SfumatoError, StorageError
-from sfumato.request import GenerationRequest
+from sfumato.request import Event, GenerationRequest
 
 if TYPE_CHECKING:
     from sfumato.cli.preview import Protocol
     from sfumato.cli.report import Reporter
     from sfumato.cli.rows import Row
     from sfumato.request import GeneratedImage
+    from sfumato.selection import Choice, Rules
+
+    Drawn: TypeAlias = tuple[GeneratedImage, Choice | None]
 
 # what a row may ask for that changes neither the picture nor its file
 _NOT_OF_THE_PICTURE = ("threads", "device")
@@ -39,6 +42,8 @@ class Job:
     line: int
     row: str  # digest of what is asked, the manifest's key
     request: GenerationRequest  # for one picture
+    rules: Rules | None  # how it is chosen, where it is
+    stride: int  # seeds that all pictures of its row use in one try
     format: str | None
     output: str | None  # file name
 
@@ -73,18 +78,19 @@ def draw_batch(
     waiting = deque(job for job in jobs if not manifest.is_done(job.row))
     already = len(jobs) - len(waiting)
     drawn = 0
-    with Session(len(jobs), show_bar=reporter.voice != "quiet") as session:
+    grace = CHOOSING_GRACE if any(job.rules for job in waiting) else None
+    with Session(len(jobs), show_bar=reporter.voice != "quiet", grace=grace) as session:
         for number in {job.number for job in jobs} - {job.number for job in waiting}:
             session.skip(number)
         with closing(_draw_side_by_side(waiting, manifest, session)) as pictures:
             for job, picture in pictures:
                 try:
-                    image = picture()
+                    image, choice = picture()
                     with session.saving():
                         path = _save(image, job, folder, metadata)
                         manifest.append(_record(job, image, path))
                         drawn += 1
-                        reporter.picture(image, path, line=job.line)
+                        reporter.picture(image, path, choice=choice, line=job.line)
                         show_preview(image, protocol)
                 except (Cancelled, CancelledError):
                     continue  # stopped; others may have been finished meanwhile: those are kept
@@ -116,6 +122,7 @@ def _plan_jobs(
                 raise row.error
             cells = {**common, **row.cells}
             request = make_request(cells)
+            rules = make_rules(cells)
         except SfumatoError as error:
             fail(row.line, error)
             continue
@@ -124,8 +131,9 @@ def _plan_jobs(
             for key, value in sorted(cells.items())
             if value is not None and key not in (*_NOT_OF_THE_PICTURE, "num_images")
         }
+        sketches = 1 if rules is None else rules.best_of
         for index in range(request.num_images):
-            seed = None if request.seed is None else request.seed + index
+            seed = None if request.seed is None else request.seed + index * sketches
             asked["seed"] = seed
             digest = digest_text(json.dumps({**asked, "metadata": metadata}, ensure_ascii=False))
             seen[digest] += 1
@@ -140,6 +148,8 @@ def _plan_jobs(
                     line=row.line,
                     row=f"{digest}-{seen[digest]}",
                     request=alone,
+                    rules=None if rules is None or rules.is_plain else rules,
+                    stride=request.num_images * sketches,
                     format=cells.get("format"),
                     output=cells.get("output"),
                 )
@@ -149,34 +159,38 @@ def _plan_jobs(
 
 def _draw_side_by_side(
     waiting: deque[Job], manifest: Manifest, session: Session
-) -> Generator[tuple[Job, Callable[[], GeneratedImage]], None, None]:
+) -> Generator[tuple[Job, Callable[[], Drawn]], None, None]:
     """Each job with a function that gives its picture or raises its error, in order.
 
     Pictures are drawn in as many threads as there are cores and handed over one by one. Only a few
     run ahead of the one being saved, so that memory does not grow with the batch.
     """
     from sfumato.generate import generate, load
+    from sfumato.selection import choose_one
 
     loading = threading.Lock()
 
-    def draw(job: Job) -> GeneratedImage:
-        request = job.request
+    def draw(job: Job) -> Drawn:
+        request, rules = job.request, job.rules
         record = manifest.find(job.row)
         if request.seed is None and record is not None:
-            request = replace(request, seed=record.seed)  # the picture that went missing
+            # the picture that went missing, which needs no choosing again
+            request, rules = replace(request, seed=record.seed), None
         with loading:  # once a model, not once a thread
             load(request.model)
-        result = generate(
-            request,
-            on_event=lambda event: session.on_event(event, job.number),
-            stop=session.stop,
-        )
-        return result.images[0]
+
+        def tell(event: Event) -> None:
+            session.on_event(event, job.number)
+
+        if rules is not None:
+            own = replace(request, threads=1)  # one core each: jobs are drawn side by side
+            return choose_one(own, rules, stride=job.stride, on_event=tell, stop=session.stop)
+        return generate(request, on_event=tell, stop=session.stop).images[0], None
 
     if not waiting:
         return
     workers = min(len(waiting), waiting[0].request.threads or os.cpu_count() or 1)
-    running: deque[tuple[Job, Future[GeneratedImage]]] = deque()
+    running: deque[tuple[Job, Future[Drawn]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="sfumato-batch")
     try:
         while waiting or running:

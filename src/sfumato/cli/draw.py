@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,19 @@ from sfumato.cli.target import make_folder, resolve_target
 from sfumato.errors import RequestError, SfumatoError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sfumato.cli.session import Session
     from sfumato.files import WriteOptions
     from sfumato.request import GeneratedImage, GenerationRequest
+    from sfumato.selection import Choice, Rules
 
 EXAMPLES = """\b
 Examples:
   sfumato "a red fox"
   sfumato "a red fox, flat" -n 4 --seed 7
+  sfumato "a robot" --best-of 8
+  sfumato "a paper lantern" --retry 5 --budget 20
   sfumato "app icon of a rocket" --background "#1d4ed8" -o rocket.png
   sfumato "a paper boat" --format svg
   sfumato "a lighthouse" --ar 16:9 --size 2048
@@ -34,6 +41,16 @@ Examples:
 @click.argument("words", nargs=-1, metavar="[PROMPT | -]")
 @click.option("-n", "--num-images", type=int, help="How many pictures; each has its own seed.")
 @click.option("--seed", type=params.SEED, help="Same seed, same picture. Several use seed + 1, ...")
+@click.option(
+    "--best-of", type=int, metavar="N", help="Draw N sketches, finish the one that fits best."
+)
+@click.option("--retry", type=int, metavar="N", help="Draw again, N times at most, until clean.")
+@click.option(
+    "--budget",
+    type=params.DURATION,
+    help="Draw again until clean or until this time is over, for each picture: 30 or 1m30s.",
+)
+@click.option("--ranker", metavar="NAME|PATH", help="Which picture-text model compares.")
 @click.option(
     "--size",
     type=params.SIZE,
@@ -93,12 +110,13 @@ def draw(
     prompts = _prompts(words, source)
     if source is None and len(prompts) == 1:
         request = params.make_request({**options, "prompt": prompts[0][1]})
+        rules = _rules(request, options)
+        write = _write_options(format_, no_metadata)
         if output == "-":
-            _draw_to_stdout(request, _write_options(format_, no_metadata), reporter)
+            _draw_to_stdout(request, rules, write, reporter)
         else:
             target = resolve_target(output, format_)
-            write = _write_options(format_, no_metadata)
-            _draw_to_files(request, target, write, reporter, protocol, open_)
+            _draw_to_files(request, rules, target, write, reporter, protocol, open_)
         return
     if output == "-" or open_:
         raise click.UsageError("A batch goes to a folder: use -o DIR, without --open.")
@@ -160,8 +178,49 @@ def _write_options(format_: str | None, no_metadata: bool) -> WriteOptions:
     return WriteOptions(format=format_, metadata=not no_metadata)
 
 
+def _rules(request: GenerationRequest, options: dict[str, Any]) -> Rules | None:
+    """How to choose; without any wish, among a few sketches where the seed is left to us."""
+    rules = params.make_rules(options)
+    if rules is None and request.seed is None:
+        from sfumato.selection import DEFAULT_SKETCHES, Rules
+
+        rules = Rules(best_of=DEFAULT_SKETCHES)
+    return None if rules is None or rules.is_plain else rules
+
+
+def _draw(
+    request: GenerationRequest,
+    rules: Rules | None,
+    show_bar: bool,
+    keep: Callable[[Session, GeneratedImage, Choice | None], None],
+) -> None:
+    """Draw, with or without choosing, and hand every picture over."""
+    from sfumato.cli.session import CHOOSING_GRACE, Session
+    from sfumato.generate import generate
+    from sfumato.selection import choose_pictures
+
+    grace = None if rules is None else CHOOSING_GRACE
+    with Session(request.num_images, show_bar=show_bar, grace=grace) as session:
+        if rules is None:
+            generate(
+                request,
+                on_event=session.on_event,
+                on_image=lambda image: keep(session, image, None),
+                stop=session.stop,
+            )
+        else:
+            choose_pictures(
+                request,
+                rules,
+                on_event=session.on_event,
+                on_image=partial(keep, session),
+                stop=session.stop,
+            )
+
+
 def _draw_to_files(
     request: GenerationRequest,
+    rules: Rules | None,
     target: Path,
     write: WriteOptions,
     reporter: Reporter,
@@ -169,27 +228,26 @@ def _draw_to_files(
     open_: bool,
 ) -> None:
     """Draw, save and report each picture as soon as it is finished."""
-    from sfumato.cli.session import Session
     from sfumato.files import save_image
-    from sfumato.generate import generate
 
     paths: list[Path] = []
-    with Session(request.num_images, show_bar=reporter.voice != "quiet") as session:
 
-        def keep(image: GeneratedImage) -> None:
-            with session.saving():
-                paths.append(save_image(image, target, options=write))
-                reporter.picture(image, paths[-1])
-                show_preview(image, protocol)
+    def keep(session: Session, image: GeneratedImage, choice: Choice | None) -> None:
+        with session.saving():
+            paths.append(save_image(image, target, options=write))
+            reporter.picture(image, paths[-1], choice=choice)
+            show_preview(image, protocol)
 
-        generate(request, on_event=session.on_event, on_image=keep, stop=session.stop)
+    _draw(request, rules, reporter.voice != "quiet", keep)
     if open_ and click.launch(str(paths[0])) != 0:
         raise SfumatoError(
             f"{paths[0]} was saved, but no program opened it.", hint="Open it by hand."
         )
 
 
-def _draw_to_stdout(request: GenerationRequest, write: WriteOptions, reporter: Reporter) -> None:
+def _draw_to_stdout(
+    request: GenerationRequest, rules: Rules | None, write: WriteOptions, reporter: Reporter
+) -> None:
     """Draw one picture and put the file's bytes on stdout.
 
     Raises: RequestError: more than one picture, or stdout is a terminal.
@@ -201,12 +259,12 @@ def _draw_to_stdout(request: GenerationRequest, write: WriteOptions, reporter: R
             "-o - would print a picture's bytes on the terminal.",
             hint="Send them on: sfumato ... -o - > picture.png",
         )
-    from sfumato.cli.session import Session
     from sfumato.files import encode_image
-    from sfumato.generate import generate
 
-    with Session(1, show_bar=reporter.voice != "quiet") as session:
-        image = generate(request, on_event=session.on_event, stop=session.stop).images[0]
-    sys.stdout.buffer.write(encode_image(image, write.format or "png", options=write))
-    sys.stdout.buffer.flush()
-    reporter.picture(image, None)
+    def keep(session: Session, image: GeneratedImage, choice: Choice | None) -> None:
+        with session.saving():
+            sys.stdout.buffer.write(encode_image(image, write.format or "png", options=write))
+            sys.stdout.buffer.flush()
+            reporter.picture(image, None, choice=choice)
+
+    _draw(request, rules, reporter.voice != "quiet", keep)

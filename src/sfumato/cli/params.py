@@ -19,6 +19,8 @@ from sfumato.registry import MODELS, SAMPLERS, SCHEDULERS, WRITERS, Registry
 from sfumato.request import MAX_SEED, MAX_SIDE, MIN_SIDE, GenerationRequest
 
 if TYPE_CHECKING:
+    from sfumato.selection import Rules
+
     _ParamType: TypeAlias = click.ParamType[Any, Any]
 else:
     _ParamType = click.ParamType  # generic from click 8.5 on only
@@ -90,6 +92,25 @@ class SeedType(_ParamType):
         return int(text)
 
 
+class DurationType(_ParamType):
+    """``30``, ``1m30s`` or ``1.5h`` as seconds."""
+
+    name = "SECONDS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Raises: click.BadParameter: not a length of time, or none at all."""
+        number = r"(\d{1,6}(?:\.\d{1,3})?)"
+        pattern = rf"\s*(?:{number}h)?\s*(?:{number}m)?\s*(?:{number}s?)?\s*"
+        match = re.fullmatch(pattern, str(value).lower(), re.ASCII)
+        parts = () if match is None else match.groups(default="0")
+        total = sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+        if total == 0:
+            self.fail(f"{value!r} is no length of time: write it like 30 or 1m30s.", param, ctx)
+        return total
+
+
 class RegisteredName(_ParamType):
     """A name from one of the registries, third-party entries included.
 
@@ -145,6 +166,7 @@ class StyleName(_ParamType):
 
 
 SIZE, ASPECT, SEED, STYLE = SizeType(), AspectType(), SeedType(), StyleName()
+DURATION = DurationType()
 MODEL, SAMPLER, SCHEDULER = (RegisteredName(r) for r in (MODELS, SAMPLERS, SCHEDULERS))
 FORMAT = RegisteredName(WRITERS, aliases={"jpg": "jpeg"})
 
@@ -164,6 +186,9 @@ COLUMNS: dict[str, _ParamType] = {
     "model": MODEL,
     "sampler": SAMPLER,
     "scheduler": SCHEDULER,
+    "best_of": click.INT,
+    "retry": click.INT,
+    "budget": DURATION,
     "output": click.STRING,
 }
 
@@ -192,6 +217,30 @@ def make_request(options: Mapping[str, Any]) -> GenerationRequest:
         device=options.get("device") or "auto",
         threads=options.get("threads"),
     )
+
+
+def make_rules(options: Mapping[str, Any]) -> Rules | None:
+    """How to choose among pictures, as options (or the cells of a row) ask; None: nothing asked.
+
+    Raises: RequestError: a value is out of range, or ``ranker`` has nothing to compare.
+    """
+    best_of, retry, budget, ranker = (
+        options.get(name) for name in ("best_of", "retry", "budget", "ranker")
+    )
+    if best_of is retry is budget is ranker is None:
+        return None
+    from sfumato.selection import MAX_RETRIES, Rules
+
+    if retry is None:
+        retry = 0 if budget is None else MAX_RETRIES
+    best_of = 1 if best_of is None else best_of
+    rules = Rules(best_of=best_of, retry=retry, budget=budget, ranker=ranker)
+    if rules.is_plain and ranker is not None:
+        raise RequestError(
+            "--ranker compares pictures, and there is only one.",
+            hint="Give --best-of or --retry with it.",
+        )
+    return rules
 
 
 def resolve_size(

@@ -13,6 +13,7 @@ from sfumato.cli.params import format_of
 
 if TYPE_CHECKING:
     from sfumato.request import GeneratedImage
+    from sfumato.selection import Choice
 
 Voice = Literal["people", "json", "quiet"]
 
@@ -29,18 +30,29 @@ class Reporter:
         self._on_stderr = on_stderr
         self._noted: set[str] = set()
 
-    def picture(self, image: GeneratedImage, path: Path | None, **extra: Any) -> None:
-        """Report one finished picture. ``path`` is None where it went to stdout."""
+    def picture(
+        self,
+        image: GeneratedImage,
+        path: Path | None,
+        *,
+        choice: Choice | None = None,
+        **extra: Any,
+    ) -> None:
+        """Report one finished picture. ``path`` is None where it went to stdout; ``choice`` says
+        how it was chosen, where it was."""
         if self.voice == "json":
+            if choice is not None:
+                extra["choice"] = asdict(choice)
             self._print(json.dumps({**describe(image, path), **extra}, ensure_ascii=False))
         elif self.voice == "people":
-            self._print(_line(image, path))
+            self._print(_line(image, path, choice))
             for finding in image.findings:
                 self._print(f"  {finding.severity}: {finding.message}")
             for note in image.plan.notes:
                 if note not in self._noted:
                     self._noted.add(note)
-                    self._print(f"  note: {note}")
+                    unclean = choice is not None and not choice.passed and note == choice.why
+                    self._print(f"  {'warning' if unclean else 'note'}: {note}")
 
     def remark(self, sentence: str) -> None:
         """A sentence for people, kept off stdout so that it never mixes with results."""
@@ -80,7 +92,7 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def _line(image: GeneratedImage, path: Path | None) -> str:
+def _line(image: GeneratedImage, path: Path | None, choice: Choice | None) -> str:
     height, width = image.pixels.shape[:2]
     parts = [
         "(stdout)" if path is None else str(path),
@@ -89,6 +101,8 @@ def _line(image: GeneratedImage, path: Path | None) -> str:
         show_seconds(image.seconds),
         image.plan.styles[0],
     ]
+    if choice is not None and len(choice.tried) > 1:
+        parts.append(f"best of {len(choice.tried)}")
     if not image.findings:
         parts.append("looks fine")
     return " · ".join(parts)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 GRACE = 0.7  # seconds between Ctrl-C and leaving the process
+CHOOSING_GRACE = 3.0  # the same where the best of what was sketched is still to be finished
 
 
 class Bar:
@@ -53,6 +54,10 @@ class Bar:
         if event.kind == "step":
             # every picture counts its steps and one more for finishing
             self._move(job, event.image, event.step / (event.total + 1), event)
+        elif event.kind == "sketched":
+            self._move(job, event.image, event.step / (event.total + 1), event)
+        elif event.kind == "retrying":
+            self._move(job, event.image, 0.0, event)
         elif event.kind == "finished":
             self._move(job, event.image, 1.0, event)
 
@@ -68,8 +73,7 @@ class Bar:
             done = sum(1 for share in self._shares.values() if share >= 1.0)
             words = f"drawing {min(done + 1, self._pictures)} of {self._pictures}"
             if self._pictures == 1:
-                step = event is not None and event.kind == "step"
-                words = f"step {event.step} of {event.total}" if step and event else "finishing"
+                words = _doing(event)
             self._progress.update(
                 self._task,
                 total=self._pictures,
@@ -101,8 +105,10 @@ class Session:
     is nothing to keep, so Ctrl-C interrupts at once; so does a second Ctrl-C at any time.
     """
 
-    def __init__(self, pictures: int, *, show_bar: bool) -> None:
+    def __init__(self, pictures: int, *, show_bar: bool, grace: float | None = None) -> None:
+        """A session over ``pictures``; ``grace`` in seconds, ``GRACE`` if None."""
         self.stop = threading.Event()
+        self._grace = GRACE if grace is None else grace
         self._bar = Bar(pictures, shown=show_bar)
         self._busy = threading.Lock()  # held while a picture is saved and reported
         self._drawing = False
@@ -147,7 +153,7 @@ class Session:
         if self.stop.is_set() or not self._drawing:
             raise KeyboardInterrupt
         self.stop.set()
-        self._leaving = threading.Timer(GRACE, self._leave)
+        self._leaving = threading.Timer(self._grace, self._leave)
         self._leaving.daemon = True
         self._leaving.start()
 
@@ -159,6 +165,18 @@ class Session:
             say_error(Cancelled("Stopped.", hint="Finished pictures were kept.").one_line())
             # threads inside a renderer cannot be ended, and an ordinary exit waits for them
             os._exit(Cancelled.exit_code)
+
+
+def _doing(event: Event | None) -> str:
+    """What is being done to a single picture."""
+    if event is None or event.kind == "finished":
+        return "finishing"
+    if event.kind == "retrying":
+        return f"try {event.step} of {event.total}"
+    if event.kind == "sketched":
+        last = event.step == event.total
+        return "finishing the best" if last else f"sketch {event.step} of {event.total}"
+    return f"step {event.step} of {event.total}"
 
 
 def _make_progress() -> Progress:

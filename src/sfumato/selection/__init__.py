@@ -37,6 +37,7 @@ from sfumato.selection.rules import (
 
 __all__ = [
     "DEFAULT_SKETCHES",
+    "MAX_RETRIES",
     "Choice",
     "Rules",
     "SelectionResult",

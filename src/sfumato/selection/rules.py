@@ -49,6 +49,11 @@ class Rules:
                 f"The budget is {self.budget!r} seconds.", hint=f"Give up to {MAX_BUDGET:,.0f}."
             )
 
+    @property
+    def is_plain(self) -> bool:
+        """One drawing and nothing to choose."""
+        return self.best_of == 1 and self.retry == 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
