@@ -29,15 +29,22 @@ __all__ = [
     "SfumatoError",
     "StorageError",
     "__version__",
+    "draw_best",
+    "draw_until_good",
     "generate",
     "generate_and_store",
     "load",
+    "rank",
     "read_recipe",
+    "search",
 ]
 
 _HOMES = {
     **dict.fromkeys(("generate", "generate_and_store", "load"), "sfumato.generate"),
+    **dict.fromkeys(("draw_best", "draw_until_good"), "sfumato.selection"),
+    "rank": "sfumato.ranking",
     "read_recipe": "sfumato.files",
+    "search": "sfumato.clip.search",
     **dict.fromkeys(
         (
             "Event",
@@ -73,8 +80,10 @@ if TYPE_CHECKING:
         SfumatoError,
         StorageError,
     )
+    from sfumato.clip.search import search
     from sfumato.files import read_recipe
     from sfumato.generate import generate, generate_and_store, load
+    from sfumato.ranking import rank
     from sfumato.request import (
         Event,
         Finding,
@@ -83,6 +92,7 @@ if TYPE_CHECKING:
         GenerationRequest,
         GenerationResult,
     )
+    from sfumato.selection import draw_best, draw_until_good
 
 
 class _Package(ModuleType):

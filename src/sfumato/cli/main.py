@@ -24,6 +24,8 @@ COMMANDS = {
     "info": "sfumato.cli.info:info",
     "redo": "sfumato.cli.redo:redo",
     "compare": "sfumato.cli.compare:compare",
+    "rank": "sfumato.cli.rank:rank",
+    "search": "sfumato.cli.search:search",
     "classify": "sfumato.cli.classify:classify",
     "describe": "sfumato.cli.describe:describe",
     "ask": "sfumato.cli.ask:ask",
