@@ -266,7 +266,7 @@ def measure_engine(
             scheduler="uniform",
             num_inference_steps=steps,
             rngs=generators,
-            on_step=lambda step, total: None,
+            on_step=lambda step, total, clean: None,
         )
 
     cases: dict[str, Callable[[], object]] = {

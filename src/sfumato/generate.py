@@ -61,7 +61,7 @@ def generate(
         Cancelled: ``stop`` was set; ``on_image`` has seen what was finished.
     """
     started = time.perf_counter()
-    tell = on_event or _say_nothing
+    tell = on_event or (lambda event: None)
     model, plan, threads = _begin(prompt, options, tell)
     loaded = time.perf_counter()
     images = _collect(_draw_all(_draw_one, plan, model, tell, stop, threads), on_image)
@@ -104,7 +104,7 @@ def sketch(
     **options: Any,
 ) -> list[Sketch]:
     """``generate`` up to the model's own pixels, about a quarter of the work; same options."""
-    tell = on_event or _say_nothing
+    tell = on_event or (lambda event: None)
     model, plan, threads = _begin(prompt, options, tell)
     return _collect(_draw_all(_sketch_one, plan, model, tell, stop, threads), on_sketch)
 
@@ -152,6 +152,7 @@ def _sketch_one(
     else:
         assert own is not None  # diffusion models encode
         rngs = [noise_for(seed) for seed in alone.seeds]
+        stepped = partial(Event, kind="step", image=index)
         latents = initial_noise(rngs, model.spec.latent_shape)  # (1, *latent_shape)
         latents = sample(
             lambda x, sigma: model.denoise(x, sigma, own, alone.guidance_scale),
@@ -160,8 +161,8 @@ def _sketch_one(
             scheduler=alone.scheduler,
             num_inference_steps=alone.num_inference_steps,
             rngs=rngs,
-            on_step=lambda step, total: tell(
-                Event(kind="step", image=index, step=step, total=total)
+            on_step=lambda step, total, clean: tell(
+                stepped(step=step, total=total, preview=partial(model.decode, clean, alone))
             ),
         )
         pixels = model.decode(latents, alone)  # (1, s, s, 4) uint8 sRGB, straight alpha
@@ -244,7 +245,3 @@ def _collect(drawing: Generator[T, None, None], on_each: Callable[[T], None] | N
             if on_each is not None:
                 on_each(one)
     return drawn
-
-
-def _say_nothing(event: Event) -> None:
-    return None

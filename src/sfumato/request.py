@@ -66,6 +66,13 @@ def _require_scale(value: object) -> None:
         )
 
 
+def _require_variation(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value <= 1.0:
+        raise RequestError(
+            f"The variation strength is {_shown(value)}.", hint="Give a number from 0 to 1."
+        )
+
+
 def _require_hex(name: str, value: object) -> None:
     # such a value ends up inside an SVG: nothing but a colour may pass
     if not (isinstance(value, str) and _HEX_COLOUR.fullmatch(value)):
@@ -116,6 +123,8 @@ class GenerationRequest:
     background: str | None = None  # "transparent", "opaque", "#rrggbb" or a colour's name
     sampler: str | None = None
     scheduler: str | None = None
+    variation_seed: int | None = None  # picture i is pulled towards variation_seed + i
+    variation_strength: float = 0.0  # 0 is the seed's own picture, 1 is the variation seed's
     device: str = "auto"
     threads: int | None = None
 
@@ -137,6 +146,9 @@ class GenerationRequest:
             _require_int("The number of threads", self.threads, 1, 256)
         if self.guidance_scale is not None:
             _require_scale(self.guidance_scale)
+        _require_variation(self.variation_strength)
+        if self.variation_seed is not None:
+            _require_int("The variation seed", self.variation_seed, 0, MAX_SEED)
         for option in ("model", "style", "background", "sampler", "scheduler"):
             if getattr(self, option) is not None:
                 check_text(f"The {option}", getattr(self, option))
@@ -166,7 +178,8 @@ class Emblem:
 class GenerationPlan:
     """Everything resolved: written into the picture's file and enough to draw it again.
 
-    Lengths of ``seeds`` and ``styles`` are equal: one entry a picture. A plan may come from a
+    Lengths of ``seeds`` and ``styles`` are equal: one entry a picture. ``variation_seeds`` is as
+    long, or empty where nothing is varied. A plan may come from a
     file that somebody sent, so every value is checked here, like a request's.
 
     Raises: RequestError: a value of the wrong kind or out of range.
@@ -189,6 +202,8 @@ class GenerationPlan:
     tint: str | None = None  # "#rrggbb": the main colour is moved here after drawing
     tint_name: str | None = None  # the word the tint came from
     emblem: Emblem | None = None
+    variation_seeds: tuple[int, ...] = ()  # the start is pulled from each seed towards these
+    variation_strength: float = 0.0
     finish: str = "vector"  # "vector": clean, trace, render at size; "raster": resample
     device: str = "cpu"
     notes: tuple[str, ...] = ()  # sentences for people: what was decided and why
@@ -209,6 +224,11 @@ class GenerationPlan:
         for seed, style in zip(self.seeds, self.styles, strict=True):
             _require_int("The seed", seed, 0, MAX_SEED)
             check_text("The style", style)
+        if self.variation_seeds and len(self.variation_seeds) != len(self.seeds):
+            raise RequestError("The recipe has not as many variation seeds as seeds.")
+        for seed in self.variation_seeds:
+            _require_int("The variation seed", seed, 0, MAX_SEED)
+        _require_variation(self.variation_strength)
         _require_int("The width", self.width, MIN_SIDE, MAX_SIDE)
         _require_int("The height", self.height, MIN_SIDE, MAX_SIDE)
         _require_int("The number of steps", self.num_inference_steps, 1, MAX_STEPS)
@@ -239,6 +259,7 @@ class GenerationPlan:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values["seeds"] = (self.seeds[index],)
         values["styles"] = (self.styles[index],)
+        values["variation_seeds"] = self.variation_seeds[index : index + 1]
         return GenerationPlan(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -270,7 +291,7 @@ class GenerationPlan:
                 hint="Install the version of sfumato that drew it.",
             )
         try:
-            for key in {"seeds", "styles", "notes"} & values.keys():
+            for key in {"seeds", "styles", "notes", "variation_seeds"} & values.keys():
                 values[key] = _as_tuple(key, values[key])
             if values.get("emblem") is not None:
                 values["emblem"] = Emblem(**values["emblem"])
@@ -330,6 +351,8 @@ class Event:
     image: int = 0  # index of the picture in the plan
     step: int = 0  # 1-based; of sketches that were drawn, of tries that begin
     total: int = 0  # steps, sketches or tries in all
+    # of steps: decodes what the picture looks like by then, (1, s, s, 4) uint8, when called
+    preview: Callable[[], NDArray[np.uint8]] | None = field(default=None, compare=False, repr=False)
 
 
 OnEvent = Callable[[Event], None]

@@ -39,7 +39,7 @@ def draw(model: Model, plan: GenerationPlan) -> NDArray[np.uint8]:
         scheduler=plan.scheduler,
         num_inference_steps=plan.num_inference_steps,
         rngs=rngs,
-        on_step=lambda step, total: None,
+        on_step=lambda step, total, clean: None,
     )
     assert latents.shape == (plan.num_images, *model.spec.latent_shape)
     assert latents.dtype == np.float32

@@ -60,6 +60,20 @@ def test_a_picture_alone_has_the_pixels_it_has_in_its_batch(threads: int, sample
         np.testing.assert_array_equal(sfumato.generate(image.plan).images[0].pixels, image.pixels)
 
 
+def test_a_step_can_be_looked_at_and_looking_changes_nothing() -> None:
+    looks: list[NDArray[np.uint8]] = []
+
+    def look(event: Event) -> None:
+        if event.kind == "step":
+            assert event.preview is not None
+            looks.append(event.preview())
+
+    result = draw(seed=5, on_event=look)
+    assert [picture.shape for picture in looks] == [(1, 128, 128, 4)] * 3
+    assert {picture.dtype for picture in looks} == {np.dtype(np.uint8)}
+    assert result.images[0].pixel_sha256 == draw(seed=5).images[0].pixel_sha256
+
+
 def test_a_plan_read_back_from_json_draws_the_same_pictures() -> None:
     first = draw("a red fox on a blue circle", seed=9, num_images=2)
     again = sfumato.generate(GenerationPlan.from_json(first.plan.to_json()))

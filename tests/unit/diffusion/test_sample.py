@@ -58,9 +58,23 @@ def test_sample_reports_each_step_once_and_in_order() -> None:
         scheduler="uniform",
         num_inference_steps=5,
         rngs=[noise_for(0)],
-        on_step=lambda step, total: seen.append((step, total)),
+        on_step=lambda step, total, clean: seen.append((step, total)),
     )
     assert seen == [(step, 5) for step in range(1, 6)]
+
+
+def test_every_step_tells_what_the_model_takes_the_picture_to_be() -> None:
+    told: list[float] = []
+    sample(
+        lambda x, sigma: np.full_like(x, sigma),
+        np.ones((1, 3), np.float32),
+        sampler="euler",
+        scheduler="uniform",
+        num_inference_steps=4,
+        rngs=[noise_for(0)],
+        on_step=lambda step, total, clean: told.append(float(clean.mean())),
+    )
+    assert told == pytest.approx([1.0, 0.75, 0.5, 0.25])
 
 
 def test_sample_stops_where_on_step_raises() -> None:
@@ -70,7 +84,7 @@ def test_sample_stops_where_on_step_raises() -> None:
         calls.append(sigma)
         return x
 
-    def stop(step: int, total: int) -> None:
+    def stop(step: int, total: int, clean: np.ndarray) -> None:
         if step == 2:
             raise KeyboardInterrupt
 
@@ -97,5 +111,5 @@ def test_sample_refuses_unknown_names(names: tuple[str, str]) -> None:
             scheduler=names[1],
             num_inference_steps=2,
             rngs=[noise_for(0)],
-            on_step=lambda step, total: None,
+            on_step=lambda step, total, clean: None,
         )
