@@ -1,0 +1,556 @@
+"""The queue: submit, follow, cancel, retry, list. Safe from threads and from many processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sfumato.errors import RequestError, StorageError
+from sfumato.gallery import Library
+from sfumato.gallery.identity import is_id, new_id
+from sfumato.gallery.picture import check_cursor, check_label
+from sfumato.gallery.tables import PICTURES, database_time
+from sfumato.jobs.claims import Claim, abandon, advance, claim_next, reap
+from sfumato.jobs.job import (
+    DEFAULT_LIMIT_SECONDS,
+    ENDED,
+    LEASE_SECONDS,
+    MAX_KEY,
+    MAX_LIMIT_SECONDS,
+    MAX_PRIORITY,
+    MAX_UNFINISHED,
+    MAX_UNFINISHED_PER_OWNER,
+    MIN_FREE_BYTES,
+    MIN_PRIORITY,
+    STATES,
+    Job,
+    JobError,
+    JobEvent,
+    JobState,
+    Progress,
+    request_from_json,
+    request_to_json,
+)
+from sfumato.jobs.tables import EVENTS, JOBS
+from sfumato.models import spec_of
+from sfumato.plan import make_plan
+from sfumato.request import MAX_SEED, GenerationRequest
+
+MAX_LISTED = 500
+_POLL_SECONDS = 0.2  # how late news from another process may be
+
+
+class JobQueue:
+    """Jobs of one library. Costs nothing to make; close the library when done."""
+
+    def __init__(
+        self,
+        library: Library,
+        *,
+        max_unfinished: int = MAX_UNFINISHED,
+        max_unfinished_per_owner: int = MAX_UNFINISHED_PER_OWNER,
+        min_free_bytes: int = MIN_FREE_BYTES,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        """The queue of ``library``, with its limits."""
+        self.library = library
+        self.database = library.database
+        self.lease_seconds = lease_seconds
+        self._max_unfinished = max_unfinished
+        self._max_per_owner = max_unfinished_per_owner
+        self.min_free_bytes = min_free_bytes
+        self._news = threading.Condition()
+        self._listeners: list[Callable[[str, str], None]] = []
+
+    # ------------------------------------------------------------ asking
+
+    def submit(
+        self,
+        request: GenerationRequest,
+        *,
+        priority: int = 0,
+        owner: str = "",
+        idempotency_key: str | None = None,
+        limit_seconds: float = DEFAULT_LIMIT_SECONDS,
+        collection: str | None = None,
+    ) -> Job:
+        """Queue a drawing; durable when this returns.
+
+        The request is planned here, so that what cannot be drawn is refused and never queued. A
+        seed that was left open is fixed, so that every attempt draws the same pictures.
+
+        Args:
+            request: what to draw, 1 to 64 pictures.
+            priority: -100 to 100; higher is drawn earlier, equal ones in order.
+            owner: whose it is: limits and idempotency keys count for each owner alone.
+            idempotency_key: the same key and request again give the same job again.
+            limit_seconds: after so long one attempt is stopped and the job fails.
+            collection: where the library is to keep the pictures besides.
+
+        Raises:
+            RequestError: it cannot be drawn; code "queue_full" (try later), or
+                "idempotency_mismatch" (the key was used for something else).
+            ModelError: no such model.
+            StorageError: code "disk_full": too little room for new pictures.
+        """
+        _check_options(priority, owner, idempotency_key, limit_seconds)
+        collection = None if collection is None else check_label("collection", collection)
+        make_plan(request, spec_of(request.model))
+        asked = hashlib.sha256(
+            json.dumps([request_to_json(request), limit_seconds, collection]).encode()
+        ).hexdigest()
+        if request.seed is None:
+            highest = MAX_SEED - request.num_images + 1
+            request = replace(request, seed=secrets.randbelow(highest + 1))
+        self.check_room()
+        values = {
+            "id": new_id(),
+            "state": "queued",
+            "priority": priority,
+            "owner": owner,
+            "idempotency_key": idempotency_key,
+            "asked_sha256": asked,
+            "request": request_to_json(request),
+            "num_images": request.num_images,
+            "limit_seconds": float(limit_seconds),
+            "collection": collection,
+            "attempt": 0,
+            "fence": 0,
+            "last_event": 1,
+            "created_at": database_time(),
+        }
+        with self.database.write() as connection:
+            self.database.one_at_a_time(connection)  # so that the limits hold exactly
+            row = self._known(connection, owner, idempotency_key)
+            if row is None:
+                self._check_limits(connection, owner)
+                dialect = sqlite if self.database.is_sqlite else postgresql
+                added = dialect.insert(JOBS).values(**values).returning(JOBS)
+                row = connection.execute(added).one()
+                self._record(connection, row.number, 1, "queued", {"attempt": 0, "reason": "new"})
+                fresh = True
+            else:
+                fresh = False
+            job = self._jobs(connection, [row])[0]
+        if row.asked_sha256 != asked:
+            raise RequestError(
+                "This idempotency key was used for another request.",
+                hint="Use a new key for each request.",
+                code="idempotency_mismatch",
+            )
+        if fresh:
+            self.notify()
+            self._tell("submitted", job.id)
+        return job
+
+    def check_room(self) -> None:
+        """Raises: StorageError: code "disk_full": less than 1 GiB free; "library_missing"."""
+        self.library.folder.check()
+        if self.library.folder.free_bytes() < self.min_free_bytes:
+            raise StorageError(
+                "There is too little room left for new pictures.",
+                hint=f"Free some space: at least {self.min_free_bytes / 1024**3:g} GiB are kept.",
+                code="disk_full",
+            )
+
+    def _known(self, connection: Connection, owner: str, key: str | None) -> Row[Any] | None:
+        if key is None:
+            return None
+        wanted = select(JOBS).where(JOBS.c.owner == owner, JOBS.c.idempotency_key == key)
+        return connection.execute(wanted).one_or_none()
+
+    def _check_limits(self, connection: Connection, owner: str) -> None:
+        for limit, whose in ((self._max_unfinished, None), (self._max_per_owner, owner)):
+            counted = select(func.count()).where(JOBS.c.state.in_(("queued", "running")))
+            if whose is not None:
+                counted = counted.where(JOBS.c.owner == whose)
+            if connection.execute(counted).scalar_one() >= limit:
+                raise RequestError(
+                    f"The queue is full: {limit:,} jobs are waiting"
+                    f"{'' if whose is None else ' for this key'}.",
+                    hint="Try again when some are drawn.",
+                    code="queue_full",
+                )
+
+    # ------------------------------------------------------------ looking
+
+    def get(self, job_id: str) -> Job:
+        """One job.
+
+        Raises: RequestError: code "no_such_job".
+        """
+        with self.database.read() as connection:
+            row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).one_or_none()
+            if row is None:
+                raise _unknown(job_id)
+            return self._jobs(connection, [row])[0]
+
+    def jobs(
+        self,
+        *,
+        states: Sequence[JobState] = STATES,
+        owner: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> tuple[list[Job], str | None]:
+        """Jobs, newest first, and the cursor of those that follow (None: no more).
+
+        Raises: RequestError: a limit, state or cursor that cannot be.
+        """
+        if not 1 <= limit <= MAX_LISTED:
+            raise RequestError(
+                f"The list's length is {limit}.", hint=f"Give a number from 1 to {MAX_LISTED}."
+            )
+        for state in states:
+            if state not in STATES:
+                raise RequestError(
+                    f"There is no state {state!r}.", hint=f"Choose from: {', '.join(STATES)}."
+                )
+        wanted = select(JOBS).order_by(JOBS.c.id.desc()).limit(limit + 1)
+        if len(set(states)) < len(STATES):
+            wanted = wanted.where(JOBS.c.state.in_(states))
+        if owner is not None:
+            wanted = wanted.where(JOBS.c.owner == owner)
+        if cursor is not None:
+            wanted = wanted.where(JOBS.c.id < check_cursor(cursor))
+        with self.database.read() as connection:
+            rows = connection.execute(wanted).all()
+            jobs = self._jobs(connection, rows[:limit])
+        return jobs, jobs[-1].id if len(rows) > limit else None
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each state."""
+        counted = select(JOBS.c.state, func.count()).group_by(JOBS.c.state)
+        with self.database.read() as connection:
+            found = {row[0]: row[1] for row in connection.execute(counted)}
+        return {state: found.get(state, 0) for state in STATES}
+
+    def position(self, job_id: str) -> int | None:
+        """How many jobs will be begun before this one; None when it is not queued.
+
+        Raises: RequestError: code "no_such_job".
+        """
+        with self.database.read() as connection:
+            row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).one_or_none()
+            if row is None:
+                raise _unknown(job_id)
+            if row.state != "queued":
+                return None
+            ahead = select(func.count()).where(
+                JOBS.c.state == "queued",
+                (JOBS.c.priority > row.priority)
+                | ((JOBS.c.priority == row.priority) & (JOBS.c.number < row.number)),
+            )
+            return int(connection.execute(ahead).scalar_one())
+
+    def preview(self, job_id: str, index: int) -> bytes | None:
+        """The newest preview of a picture in the making, PNG; None when there is none (yet)."""
+        if not is_id(job_id):
+            return None
+        try:
+            return self.library.folder.preview(job_id, index).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    # ------------------------------------------------------------ following
+
+    def read_events(self, job_id: str, after: int = 0) -> list[JobEvent]:
+        """Kept events numbered above ``after``, and the progress of a running job; at once.
+
+        Raises: RequestError: code "no_such_job".
+        """
+        with self.database.read() as connection:
+            row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).one_or_none()
+            if row is None:
+                raise _unknown(job_id)
+            events = [
+                JobEvent(
+                    job_id=job_id,
+                    number=event.number,
+                    kind=event.kind,
+                    at=_moment(event.at),
+                    data=json.loads(event.data),
+                )
+                for event in connection.execute(
+                    select(EVENTS)
+                    .where(EVENTS.c.job == row.number, EVENTS.c.number > after)
+                    .order_by(EVENTS.c.number)
+                )
+            ]
+            now = connection.execute(select(database_time())).scalar_one()
+        if row.state == "running" and row.progress is not None:
+            events.append(
+                JobEvent(
+                    job_id=job_id,
+                    number=row.last_event,
+                    kind="progress",
+                    at=_moment(now),
+                    data=json.loads(row.progress),
+                )
+            )
+        return events
+
+    def events(
+        self, job_id: str, after: int = 0, *, timeout: float | None = None
+    ) -> Iterator[JobEvent]:
+        """Follow a job until it has ended or ``timeout`` seconds passed; blocks between events.
+
+        To go on after a lost connection, give the ``number`` of the last event as ``after``.
+        Raises: RequestError: code "no_such_job".
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        shown: Any = None
+        while True:
+            for event in self.read_events(job_id, after):
+                if event.kind == "progress":
+                    if event.data == shown:
+                        continue
+                    shown = event.data
+                else:
+                    after = event.number
+                yield event
+                # a retried job goes on after its end: only the newest event can be the last
+                if event.last and self.get(job_id).last_event == event.number:
+                    return
+            if not self._wait_for_news(deadline):
+                return
+
+    def wait(self, job_id: str, timeout: float | None = None) -> Job:
+        """The job once it has ended, or as it is after ``timeout`` seconds.
+
+        Raises: RequestError: code "no_such_job".
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            job = self.get(job_id)
+            if job.ended or not self._wait_for_news(deadline):
+                return job
+
+    def notify(self) -> None:
+        """Something changed: whoever follows a job in this process looks again now."""
+        with self._news:
+            self._news.notify_all()
+
+    def listen(self, listener: Callable[[str, str], None]) -> Callable[[], None]:
+        """Have ``listener("submitted" | "cancelling", job_id)`` called in this process.
+
+        Returns the function that ends it.
+        """
+        self._listeners.append(listener)
+
+        def unlisten() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unlisten
+
+    def _tell(self, what: str, job_id: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(what, job_id)
+
+    def _wait_for_news(self, deadline: float | None) -> bool:
+        """False when the deadline has passed."""
+        patience = _POLL_SECONDS
+        if deadline is not None:
+            patience = min(patience, deadline - time.monotonic())
+            if patience <= 0:
+                return False
+        with self._news:
+            self._news.wait(patience)
+        return True
+
+    # ------------------------------------------------------------ changing one's mind
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job: a queued one at once, a running one within its current step.
+
+        Pictures that were finished are kept. A job that has ended is left as it is.
+        Raises: RequestError: code "no_such_job".
+        """
+        with self.database.write() as connection:
+            row = self._locked(connection, job_id)
+            if row.state == "queued":
+                advance(
+                    connection, row, "cancelled", {}, state="cancelled", finished_at=database_time()
+                )
+            elif row.state == "running" and not row.cancel_requested:
+                connection.execute(
+                    JOBS.update().where(JOBS.c.number == row.number).values(cancel_requested=True)
+                )
+        self.notify()
+        self._tell("cancelling", job_id)
+        return self.get(job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a failed or cancelled job again; pictures it has finished are not drawn again.
+
+        Raises: RequestError: code "no_such_job", or "job_not_ended"; StorageError: as ``submit``.
+        """
+        self.check_room()
+        with self.database.write() as connection:
+            row = self._locked(connection, job_id)
+            if row.state not in ("failed", "cancelled"):
+                raise RequestError(
+                    f"The job is {row.state}.",
+                    hint="Only failed and cancelled jobs can be tried again.",
+                    code="job_not_ended",
+                )
+            self._check_limits(connection, row.owner)
+            advance(
+                connection,
+                row,
+                "queued",
+                {"attempt": 0, "reason": "retry"},
+                state="queued",
+                attempt=0,
+                cancel_requested=False,
+                error=None,
+                finished_at=None,
+            )
+        self.notify()
+        self._tell("submitted", job_id)
+        return self.get(job_id)
+
+    def prune(self, older_than_seconds: float) -> int:
+        """Forget jobs that ended so long ago; their pictures stay. Returns how many."""
+        old = JOBS.c.finished_at < database_time() - older_than_seconds
+        with self.database.write() as connection:
+            return connection.execute(delete(JOBS).where(JOBS.c.state.in_(ENDED), old)).rowcount
+
+    def _locked(self, connection: Connection, job_id: str) -> Row[Any]:
+        wanted = select(JOBS).where(JOBS.c.id == job_id).with_for_update()
+        row = connection.execute(wanted).one_or_none()
+        if row is None:
+            raise _unknown(job_id)
+        return row
+
+    # ------------------------------------------------------------ for workers
+
+    def claim(self, worker: str) -> Claim | None:
+        """Take the next job, atomically; None when none waits.
+
+        Raises: StorageError: code "disk_full": the queue rests until there is room.
+        """
+        with self.database.read() as connection:  # a cheap look: an idle worker writes nothing
+            waiting = select(JOBS.c.number).where(JOBS.c.state == "queued").limit(1)
+            if connection.execute(waiting).first() is None:
+                return None
+        self.check_room()
+        row = claim_next(self.database, worker, self.lease_seconds)
+        if row is None:
+            return None
+        self.notify()
+        return Claim(self, row.number, row.fence, self.get(row.id))
+
+    def reap(self) -> int:
+        """Queue jobs again whose workers have gone silent; returns how many were touched."""
+        return self._after(reap(self.database, self.lease_seconds))
+
+    def abandon(self, worker: str, reason: str) -> int:
+        """Queue the jobs of a worker again that is known to be dead; returns how many."""
+        return self._after(abandon(self.database, worker, reason))
+
+    def workers(self) -> dict[str, str]:
+        """Who holds a running job: worker to job."""
+        wanted = select(JOBS.c.worker, JOBS.c.id).where(JOBS.c.state == "running")
+        with self.database.read() as connection:
+            return {row.worker: row.id for row in connection.execute(wanted)}
+
+    def _after(self, touched: int) -> int:
+        if touched:
+            self.notify()
+            self._tell("submitted", "")
+        return touched
+
+    # ------------------------------------------------------------ rows
+
+    @staticmethod
+    def _record(
+        connection: Connection, job: int, number: int, kind: str, data: dict[str, Any]
+    ) -> None:
+        connection.execute(
+            insert(EVENTS).values(
+                job=job, number=number, kind=kind, at=database_time(), data=json.dumps(data)
+            )
+        )
+
+    @staticmethod
+    def _jobs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Job]:
+        pictures: dict[str, list[str]] = {}
+        for start in range(0, len(rows), MAX_LISTED):
+            ids = [row.id for row in rows[start : start + MAX_LISTED]]
+            drawn = (
+                select(PICTURES.c.id, PICTURES.c.job_id)
+                .where(PICTURES.c.job_id.in_(ids))
+                .order_by(PICTURES.c.job_id, PICTURES.c.job_index)
+            )
+            for picture in connection.execute(drawn):
+                pictures.setdefault(picture.job_id, []).append(picture.id)
+        return [_job_of(row, pictures.get(row.id, [])) for row in rows]
+
+
+def _job_of(row: Row[Any], pictures: Sequence[str]) -> Job:
+    running = row.state == "running" and row.progress is not None
+    return Job(
+        id=row.id,
+        state=row.state,
+        request=request_from_json(row.request),
+        priority=row.priority,
+        owner=row.owner,
+        attempt=row.attempt,
+        limit_seconds=row.limit_seconds,
+        collection=row.collection,
+        cancel_requested=bool(row.cancel_requested),
+        progress=Progress.from_json(row.progress) if running else None,
+        error=None if row.error is None else JobError(**json.loads(row.error)),
+        pictures=tuple(pictures),
+        created_at=_moment(row.created_at),
+        started_at=None if row.started_at is None else _moment(row.started_at),
+        finished_at=None if row.finished_at is None else _moment(row.finished_at),
+        worker=row.worker,
+        last_event=row.last_event,
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def _check_options(priority: int, owner: str, key: str | None, limit_seconds: float) -> None:
+    if isinstance(priority, bool) or not isinstance(priority, int):
+        raise RequestError(f"The priority must be a whole number, not {priority!r}.")
+    if not MIN_PRIORITY <= priority <= MAX_PRIORITY:
+        raise RequestError(
+            f"The priority is {priority}.",
+            hint=f"Give a number from {MIN_PRIORITY} to {MAX_PRIORITY}.",
+        )
+    if len(owner) > 64:
+        raise RequestError("The owner's name is longer than 64 characters.")
+    if key is not None and not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
+        raise RequestError(
+            "The idempotency key is not usable.",
+            hint=f"Give 1 to {MAX_KEY} printable ASCII characters.",
+        )
+    if not 0 < limit_seconds <= MAX_LIMIT_SECONDS:  # NaN is refused here too
+        raise RequestError(
+            f"The time limit is {limit_seconds} s.",
+            hint=f"Give up to {MAX_LIMIT_SECONDS:,.0f} seconds.",
+        )
+
+
+def _unknown(job_id: str) -> RequestError:
+    return RequestError(
+        f"There is no job called {job_id[:40]!r}.",
+        hint="It may be so old that it was forgotten.",
+        code="no_such_job",
+    )
