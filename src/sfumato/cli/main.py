@@ -23,6 +23,7 @@ COMMANDS = {
     "models": "sfumato.cli.models:models",
     "info": "sfumato.cli.info:info",
     "redo": "sfumato.cli.redo:redo",
+    "vary": "sfumato.cli.vary:vary",
     "compare": "sfumato.cli.compare:compare",
     "rank": "sfumato.cli.rank:rank",
     "search": "sfumato.cli.search:search",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 
 from sfumato import clip
-from sfumato.clip.rank import Query, rank
+from sfumato.clip.rank import Query, Ranked, rank
 from sfumato.errors import Cancelled, RequestError
 from sfumato.generate import finish_sketch, sketch
 from sfumato.models import Sketch
@@ -29,8 +29,8 @@ class _Candidate:
 
     sketch: Sketch
     image: GeneratedImage
-    closeness: float | None  # None: it was the only one of its try
-    reason: str  # why it was finished: the ranking's own words
+    place: int  # in the ranking of its try, 0 the closest
+    reason: str  # the ranking's own words; empty: it was the only one of its try
 
     @property
     def passes(self) -> bool:
@@ -136,18 +136,16 @@ class _Search:
 
     def _finish(self, drawn: list[Sketch]) -> None:
         """Finish the best sketches of a try until one of them is clean."""
-        order: list[tuple[int, float | None, str]] = [(i, None, "") for i in range(len(drawn))]
+        order = [(index, "") for index in range(len(drawn))]
         if len(drawn) > 1:
-            ranking = rank(
-                [one.pixels for one in drawn], _query(drawn[0]), clip.load(self._rules.ranker)
-            )
-            order = [(entry.index, entry.closeness, entry.why) for entry in ranking]
+            ranking = _rank(drawn, self._rules.ranker)
+            order = [(entry.index, entry.why) for entry in ranking]
             by_index = sorted(ranking, key=lambda entry: entry.index)
             self._closeness += [round(entry.closeness, 4) for entry in by_index]
-        for index, closeness, reason in order[:_MOST_FINISHED]:
+        for place, (index, reason) in enumerate(order[:_MOST_FINISHED]):
             image = finish_sketch(drawn[index])
             self._candidates.append(
-                _Candidate(sketch=drawn[index], image=image, closeness=closeness, reason=reason)
+                _Candidate(sketch=drawn[index], image=image, place=place, reason=reason)
             )
             if self.is_over:
                 break
@@ -158,12 +156,8 @@ class _Search:
         tied = [candidate for candidate in self._candidates if candidate.faults == fewest]
         if len(tied) == 1 or tied[0].passes:
             return tied[0]
-        ranking = rank(
-            [candidate.sketch.pixels for candidate in tied],
-            _query(tied[0].sketch),
-            clip.load(self._rules.ranker),
-        )
-        return tied[ranking[0].index]
+        sketches = [candidate.sketch for candidate in tied]
+        return tied[_rank(sketches, self._rules.ranker)[0].index]
 
     def describe(self, best: _Candidate) -> Choice:
         """How ``best`` was chosen."""
@@ -177,25 +171,32 @@ class _Search:
         )
 
     def _sentence(self, best: _Candidate) -> str:
-        seeds, seed, finished = _seeds(self._tried), best.image.seed, len(self._candidates)
-        if not best.passes and finished > 1:
-            tries = f" in {self._tries} tries" if self._tries > 1 and best.reason else ""
+        early = "Stopped early." if self._is_stopped else ""
+        return f"{early} {self._verdict(best)}".strip()
+
+    def _verdict(self, best: _Candidate) -> str:
+        seeds, seed = _seeds(self._tried), best.image.seed
+        tries = f" in {self._tries} tries" if self._tries > 1 and best.reason else ""
+        if not best.passes and len(self._candidates) > 1:
             return (
-                f"None of {finished} drawings was clean{tries} ({seeds}); kept seed {seed}, "
-                "which has the fewest faults."
+                f"None of {len(self._candidates)} drawings was clean{tries} ({seeds}); "
+                f"kept seed {seed}, which has the fewest faults."
             )
         if best.reason:
-            when = f" in try {self._tries}" if self._tries > 1 else ""
             clean = "no defects" if best.passes else "but not clean"
-            sketches = f"{len(self._tried)} sketches{when} ({seeds})"
-            return f"Best of {sketches}: seed {seed}, {best.reason}, {clean}."
+            closer = " Closer ones were not clean." if best.place else ""
+            sketches = f"{len(self._tried)} sketches{tries} ({seeds})"
+            return f"Best of {sketches}: seed {seed}, {best.reason}, {clean}.{closer}"
         if self._tries > 1:
             return f"Drawn {self._tries} times ({seeds}): seed {seed} is the first without defects."
         return ""
 
 
 def first_seed(request: GenerationRequest, rules: Rules) -> int:
-    """The seed of the first sketch. Raises: RequestError: the first tries have no room."""
+    """The seed of the first sketch; a random one where none was asked for.
+
+    Raises: RequestError: there is no room for the first try of every picture.
+    """
     first = random_seed() if request.seed is None else request.seed
     wanted = request.num_images * rules.best_of
     if first + wanted - 1 > MAX_SEED:
@@ -209,9 +210,10 @@ def first_seed(request: GenerationRequest, rules: Rules) -> int:
 # ---------------------------------------------------------------- small print
 
 
-def _query(one: Sketch) -> Query:
-    """What sketches are compared with: the subject alone, since tint and ground come later."""
-    return Query(subject=one.plan.subject)
+def _rank(sketches: list[Sketch], ranker: str | None) -> list[Ranked]:
+    """By the subject alone: every candidate will get the asked tint and ground."""
+    pixels = [one.pixels for one in sketches]
+    return rank(pixels, Query(subject=sketches[0].plan.subject), clip.load(ranker))
 
 
 def _mends(finding: Finding) -> bool:
