@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from sfumato import models
 from sfumato.checks import run_checks
-from sfumato.diffusion import initial_noise, noise_for, sample
+from sfumato.diffusion import sample, starting_noise
 from sfumato.errors import Cancelled, RequestError
 from sfumato.files import WriteOptions, save_image
 from sfumato.finish import finish
@@ -151,9 +151,8 @@ def _sketch_one(
         pixels = model.synthesize(alone)  # (1, s, s, 4) uint8, s = the model's own size
     else:
         assert own is not None  # diffusion models encode
-        rngs = [noise_for(seed) for seed in alone.seeds]
         stepped = partial(Event, kind="step", image=index)
-        latents = initial_noise(rngs, model.spec.latent_shape)  # (1, *latent_shape)
+        latents, rngs = starting_noise(alone, model.spec.latent_shape)  # (1, *latent_shape)
         latents = sample(
             lambda x, sigma: model.denoise(x, sigma, own, alone.guidance_scale),
             latents,

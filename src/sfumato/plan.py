@@ -36,6 +36,9 @@ def make_plan(
     parsed = parse_prompt(request.prompt, spec)
     notes = list(parsed.notes)
     seeds = _resolve_seeds(request)
+    varied = _resolve_variations(request)
+    if varied:
+        seeds = seeds[:1] * request.num_images  # one picture's variations share its seed
     _refuse_what_the_model_lacks(request, spec)
     width = request.width or DEFAULT_SIDE
     height = request.height or DEFAULT_SIDE
@@ -77,10 +80,43 @@ def make_plan(
         tint=parsed.tint,
         tint_name=parsed.tint_name,
         emblem=emblem,
+        variation_seeds=varied,
+        variation_strength=float(request.variation_strength),
         finish=spec.finish,
         device=_resolve_device(request.device),
         notes=tuple(notes),
         fingerprint=dict(fingerprint or {}),
+    )
+
+
+def vary_plan(
+    plan: GenerationPlan, *, strength: float, num_images: int, seed: int | None = None
+) -> GenerationPlan:
+    """The plan of ``num_images`` pictures near the first one of ``plan``.
+
+    Each starts between that picture's noise and another's, ``strength`` of the way; everything
+    else stays. A variation of a variation leaves from the same seed, not from the variation.
+
+    Raises: RequestError: the strength is not above 0 and up to 1, too many pictures.
+    """
+    if strength == 0:
+        raise RequestError(
+            "A variation of strength 0 is the picture itself.",
+            hint="Give a strength above 0 and up to 1.",
+        )
+    request = GenerationRequest(
+        prompt=plan.prompt,
+        num_images=num_images,
+        variation_seed=random_seed() if seed is None else seed,
+        variation_strength=strength,
+    )
+    towards = _resolve_variations(request)
+    return replace(
+        plan,
+        seeds=plan.seeds[:1] * num_images,
+        styles=plan.styles[:1] * num_images,
+        variation_seeds=towards,
+        variation_strength=float(strength),
     )
 
 
@@ -100,6 +136,19 @@ def _resolve_seeds(request: GenerationRequest) -> tuple[int, ...]:
     return tuple(range(first, first + request.num_images))
 
 
+def _resolve_variations(request: GenerationRequest) -> tuple[int, ...]:
+    """Variation seed, variation seed + 1, ...; none where the strength is 0."""
+    if request.variation_strength == 0.0:
+        if request.variation_seed is not None:
+            raise RequestError(
+                "A variation seed without a strength changes nothing.",
+                hint="Give a variation strength above 0 and up to 1 too.",
+            )
+        return ()
+    seed = random_seed() if request.variation_seed is None else request.variation_seed
+    return _resolve_seeds(replace(request, seed=seed))
+
+
 def _refuse_what_the_model_lacks(request: GenerationRequest, spec: ModelSpec) -> None:
     if request.negative_prompt and "negative_prompt" not in spec.capabilities:
         raise RequestError(
@@ -109,6 +158,11 @@ def _refuse_what_the_model_lacks(request: GenerationRequest, spec: ModelSpec) ->
     if request.background is not None and "transparency" not in spec.capabilities:
         raise RequestError(
             f"The model {spec.name!r} draws its own background.", hint="Leave --background out."
+        )
+    if request.variation_strength > 0 and spec.family != "diffusion":
+        raise RequestError(
+            f"The model {spec.name!r} cannot vary a picture: it starts from no noise.",
+            hint="Leave the variation out or choose another model.",
         )
     if (
         request.guidance_scale is not None

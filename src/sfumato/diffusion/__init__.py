@@ -6,7 +6,7 @@ Throughout, ``sigma`` is the share of noise: ``x = (1 - sigma) * clean + sigma *
 """
 
 from sfumato.diffusion.guidance import guided
-from sfumato.diffusion.noise import initial_noise, noise_for
+from sfumato.diffusion.noise import initial_noise, noise_for, starting_noise
 from sfumato.diffusion.sample import sample
 
-__all__ = ["guided", "initial_noise", "noise_for", "sample"]
+__all__ = ["guided", "initial_noise", "noise_for", "sample", "starting_noise"]

@@ -48,6 +48,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Seed": ("seed", int),
     "Model hash": ("model_hash", str),
     "Model": ("model", str),
+    "Variation seed": ("variation_seed", int),
+    "Variation seed strength": ("variation_strength", _finite),
     "Denoising strength": ("denoising_strength", _finite),
     "Version": ("version", str),
 }

@@ -65,6 +65,9 @@ def a1111_parameters(plan: GenerationPlan) -> str:
         "Model": plan.model,
         "Version": f"sfumato {__version__}",
     }
+    if plan.variation_seeds:
+        values["Variation seed"] = str(plan.variation_seeds[0])
+        values["Variation seed strength"] = repr(plan.variation_strength)
     return print_parameters(
         Parameters(
             prompt=plan.prompt,

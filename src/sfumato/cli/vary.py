@@ -1,0 +1,90 @@
+"""``sfumato vary``: pictures near one that was drawn before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sfumato.cli import params
+from sfumato.cli.report import Reporter, Voice
+from sfumato.cli.target import resolve_target
+from sfumato.errors import RequestError
+
+if TYPE_CHECKING:
+    from sfumato.request import GeneratedImage
+
+STRENGTHS = {"subtle": 0.25, "strong": 0.6}  # shares of the way to another start
+
+EXAMPLES = """\b
+Examples:
+  sfumato vary a-red-fox-7.png
+  sfumato vary a-red-fox-7.png --strength strong -n 8
+  sfumato vary a-red-fox-7.png --strength 0.1 --seed 3
+"""
+
+
+@click.command(epilog=EXAMPLES, short_help="Draw variations of a picture sfumato drew.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-n", "--num-images", type=int, default=4, show_default=True, help="How many.")
+@click.option(
+    "--strength",
+    default="subtle",
+    show_default=True,
+    metavar="subtle|strong|0..1",
+    help="How far from the picture.",
+)
+@click.option("--seed", type=params.SEED, help="The first variation's seed; random if not given.")
+@click.option("-o", "--output", metavar="FILE|DIR", help="A file, or a folder (ends with /).")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture on stdout.")
+def vary(
+    file: Path,
+    num_images: int,
+    strength: str,
+    seed: int | None,
+    output: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Draw pictures near the one in FILE, from its recipe.
+
+    Each variation starts between FILE's noise and another: a quarter of the way (subtle) or three
+    fifths (strong). Words, size, style and every other choice stay as they are.
+    """
+    from sfumato.cli.session import Session
+    from sfumato.files import read_recipe, save_image
+    from sfumato.generate import generate
+    from sfumato.plan import vary_plan
+
+    if quiet and as_json:
+        raise click.UsageError("--quiet and --json exclude each other.")
+    recipe = read_recipe(file)
+    if recipe.plan is None:
+        raise RequestError(
+            f"{file} carries no recipe of sfumato's: there is nothing to start from.",
+            hint="Give a picture that sfumato drew and that kept its metadata.",
+        )
+    plan = vary_plan(recipe.plan, strength=_share(strength), num_images=num_images, seed=seed)
+    target = resolve_target(output)
+    voice: Voice = "quiet" if quiet else "json" if as_json else "people"
+    reporter = Reporter(voice)
+    with Session(num_images, show_bar=not quiet) as session:
+
+        def keep(image: GeneratedImage) -> None:
+            with session.saving():
+                reporter.picture(image, save_image(image, target))
+
+        generate(plan, on_event=session.on_event, on_image=keep, stop=session.stop)
+
+
+def _share(strength: str) -> float:
+    if strength in STRENGTHS:
+        return STRENGTHS[strength]
+    try:
+        return float(strength)
+    except ValueError:
+        raise RequestError(
+            f"The strength {strength!r} is no number.", hint="Give subtle, strong or 0 to 1."
+        ) from None
