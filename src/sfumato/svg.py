@@ -33,6 +33,7 @@ _MAX_ELEMENTS = 200_000  # after references are followed: about five seconds of 
 _MAX_EMBEDDED = 16 * 1024 * 1024  # pixels of all embedded pictures together
 _MAX_PAINTED = 2e9  # elements times pixels that are rendered in this process: a few seconds
 _MAX_LAYERS = 16  # one in another, each as large as the picture
+_MAX_NESTING = 256  # elements one in another: the renderer recurses, and threads have small stacks
 _SECONDS = 15.0  # for a drawing in a process of its own,
 _BYTES = 2 * 1024**3  # and its memory, where the system keeps count
 _MAX_ENTITY = 1024  # characters: Illustrator writes namespaces as entities
@@ -88,6 +89,7 @@ def render_svg(
         {
             "svg_string": _without_strangers(text),
             "skip_system_fonts": not survey.has_text,
+            "dpi": 96.0,  # what CSS means by an inch
             "width" if wide else "height": side,
         }
     )
@@ -104,7 +106,9 @@ def _render_here(options: dict[str, Any]) -> bytes:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of the renderer is no Exception
-        raise StorageError(f"The drawing cannot be rendered: {error}.") from None
+        raise StorageError(
+            f"The drawing cannot be rendered: {error}.", hint="Use another copy of the file."
+        ) from None
 
 
 _CHILD = """
@@ -139,7 +143,7 @@ def _render_apart(options: dict[str, Any]) -> bytes:
         ) from None
     if done.returncode != 0:
         words = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it failed"]
-        reason = words[-1] if words[-1].startswith("ValueError") else "it needs too much memory"
+        reason = words[-1] if words[-1].startswith("ValueError") else "it needs too much"
         raise StorageError(f"The drawing cannot be rendered: {reason}.", hint="Simplify it.")
     return done.stdout
 
@@ -152,7 +156,7 @@ class _Survey:
         self._unforeseeable = False
         self._layers = 0
         self._depth = 0
-        self._nests = False  # whether references put elements into one another
+        self._references = 0  # elements that put others into themselves
         self._expansion = 0
         self._root: dict[str, str] | None = None
         self._elements = 0
@@ -183,9 +187,13 @@ class _Survey:
 
     def is_plain(self, side: int) -> bool:
         """Whether rendering it ``side`` pixels large is sure to end soon and in little memory."""
-        layers = self._layers if self._nests else min(self._layers, self._depth)
-        painted = self._expansion * side**2
-        return not self._unforeseeable and layers <= _MAX_LAYERS and painted <= _MAX_PAINTED
+        nesting = self._depth * (1 + self._references)  # at most
+        return (
+            not self._unforeseeable
+            and nesting <= _MAX_NESTING
+            and min(self._layers, nesting) <= _MAX_LAYERS
+            and self._expansion * side**2 <= _MAX_PAINTED
+        )
 
     def size(self) -> tuple[float, float]:
         """Width and height in pixels, from the root's attributes as CSS reads them."""
@@ -209,11 +217,13 @@ class _Survey:
         local = name.rpartition("}")[2]
         if self._root is None:
             if local != "svg":
-                raise StorageError("The file is XML but not an SVG drawing.")
+                raise StorageError(
+                    "The file is XML but not an SVG drawing.", hint="Give a picture file."
+                )
             self._root = attributes
         self.has_text |= local == "text"
         self._unforeseeable |= local in _UNFORESEEABLE
-        self._nests |= local in ("use", "mask", "clipPath", "marker")
+        self._references += local in ("use", "mask", "clipPath", "marker")
         self._layers += any(name in attributes for name in _LAYERING)
         self._elements += 1
         if self._elements > _MAX_ELEMENTS:

@@ -29,13 +29,13 @@ _QUALITY = 82
 _STYLE = """
 :root {
   color-scheme: light dark;
-  --paper: #faf9f7; --card: #ffffff; --ink: #1c1b1a; --quiet: #6b6763; --line: #e6e2dd;
+  --paper: #faf9f7; --plate: #f3f1ee; --ink: #1c1b1a; --quiet: #6b6763; --line: #e6e2dd;
   --accent: #8a4b2a;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --paper: #161514; --card: #211f1e; --ink: #f0edea; --quiet: #a39d97; --line: #34312e;
-    --accent: #e0a27e;
+    --paper: #161514; --ink: #f0edea; --quiet: #a39d97; --line: #34312e; --accent: #e0a27e;
+    --plate: #dad6d1; /* pale in the dark, too: most drawings are made for paper */
   }
 }
 * { box-sizing: border-box; }
@@ -47,7 +47,7 @@ header, main, footer { max-width: 88rem; margin: 0 auto; padding: 0 clamp(1rem, 
 header { display: flex; gap: 1.5rem; align-items: center; padding-top: clamp(1.5rem, 5vw, 4rem); }
 header img {
   width: 7rem; height: 7rem; object-fit: contain; flex: none;
-  background: #f4f2ef; border: 1px solid var(--line); border-radius: 12px; padding: .5rem;
+  background: var(--plate); border: 1px solid var(--line); border-radius: 12px; padding: .5rem;
 }
 h1 {
   margin: 0; font-size: clamp(1.75rem, 4.5vw, 3rem); line-height: 1.15; font-weight: 650;
@@ -62,14 +62,17 @@ li { display: flex; min-width: 0; }
 figure { margin: 0; width: 100%; display: flex; flex-direction: column; }
 a {
   display: grid; place-items: center; aspect-ratio: 1; padding: 8%; border-radius: 14px;
-  background: #f4f2ef; border: 1px solid var(--line); color: #6b6763; text-decoration: none;
+  background: var(--plate); border: 1px solid var(--line); color: #6b6763; text-decoration: none;
   overflow: hidden; transition: border-color .15s;
 }
 a:hover { border-color: var(--accent); }
 a:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
 a img { width: 100%; height: 100%; object-fit: contain; }
 figcaption { display: flex; gap: .75rem; padding: .6rem .15rem 0; font-size: .875rem; }
-figcaption bdi { flex: 1; min-width: 0; overflow-wrap: anywhere; line-height: 1.35; }
+figcaption bdi {
+  flex: 1; min-width: 0; overflow: hidden; overflow-wrap: anywhere; line-height: 1.35;
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
+}
 figcaption span { color: var(--quiet); font-variant-numeric: tabular-nums; }
 footer {
   color: var(--quiet); font-size: .875rem; border-top: 1px solid var(--line);
@@ -128,7 +131,7 @@ def make_sheet(
 </div>
 </header>
 <main>
-<ol>
+<ol role="list">
 {"".join(items)}</ol>
 </main>
 <footer>Found by sfumato. The numbers are cosines: 1 is the same, 0 has nothing in common.\
