@@ -15,6 +15,7 @@ from sfumato.diffusion import initial_noise, noise_for, starting_noise
 from sfumato.diffusion.noise import pulled_towards
 from sfumato.errors import RequestError
 from sfumato.files import save_image
+from sfumato.files.metadata import a1111_parameters
 from sfumato.files.recipe import read_recipe
 from sfumato.generate import generate
 from sfumato.plan import make_plan, vary_plan
@@ -112,5 +113,5 @@ def test_a_saved_variation_is_drawn_again_from_its_file() -> None:
     recipe = read_recipe(path)
     assert recipe.plan is not None
     assert recipe.plan.variation_seeds == (9,)
-    assert "Variation seed: 9, Variation seed strength: 0.5" in recipe.text["parameters"]
+    assert "Variation seed: 9, Variation seed strength: 0.5" in a1111_parameters(recipe.plan)
     assert generate(recipe.plan).images[0].pixel_sha256 == pictures[1].pixel_sha256
