@@ -65,11 +65,11 @@ class Claim:
         with self._queue.database.read() as connection:
             return {row.job_index: row.id for row in connection.execute(wanted)}
 
-    def store(self, record: Record, index: int) -> None:
+    def store(self, picture: Record, index: int) -> None:
         """Make a picture of the job known to library and followers, both or neither."""
         with self._queue.database.write() as connection:
-            self._advance(connection, "picture", {"index": index, "id": record.id})
-            self._queue.library.insert(connection, record)
+            self._advance(connection, "picture", {"index": index, "id": picture.id})
+            self._queue.library.insert(connection, picture)
 
     def done(self) -> None:
         """Every picture is stored."""
@@ -145,7 +145,7 @@ def claim_next(database: Database, worker: str, lease_seconds: float) -> Row[Any
     with database.write() as connection:
         row = connection.execute(taken).one_or_none()
         if row is not None:
-            _record(connection, row.number, row.last_event, "started", {"attempt": row.attempt})
+            record(connection, row.number, row.last_event, "started", {"attempt": row.attempt})
         return row
 
 
@@ -209,11 +209,12 @@ def _advance_where(
         changed.values(**values, last_event=JOBS.c.last_event + 1)
     ).one_or_none()
     if row is not None:
-        _record(connection, row.number, row.last_event, kind, data)
+        record(connection, row.number, row.last_event, kind, data)
     return row
 
 
-def _record(connection: Connection, job: int, number: int, kind: str, data: dict[str, Any]) -> None:
+def record(connection: Connection, job: int, number: int, kind: str, data: dict[str, Any]) -> None:
+    """Keep an event of a job, in the caller's transaction."""
     connection.execute(
         insert(EVENTS).values(
             job=job, number=number, kind=kind, at=database_time(), data=json.dumps(data)

@@ -13,14 +13,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sfumato.errors import RequestError, StorageError
 from sfumato.gallery import Library
 from sfumato.gallery.identity import is_id, new_id
 from sfumato.gallery.picture import check_cursor, check_label
 from sfumato.gallery.tables import PICTURES, database_time
-from sfumato.jobs.claims import Claim, abandon, advance, claim_next, reap
+from sfumato.jobs.claims import Claim, abandon, advance, claim_next, reap, record
 from sfumato.jobs.job import (
     DEFAULT_LIMIT_SECONDS,
     ENDED,
@@ -129,29 +128,31 @@ class JobQueue:
             "last_event": 1,
             "created_at": database_time(),
         }
-        with self.database.write() as connection:
-            self.database.one_at_a_time(connection)  # so that the limits hold exactly
-            row = self._known(connection, owner, idempotency_key)
-            if row is None:
-                self._check_limits(connection, owner)
-                dialect = sqlite if self.database.is_sqlite else postgresql
-                added = dialect.insert(JOBS).values(**values).returning(JOBS)
-                row = connection.execute(added).one()
-                self._record(connection, row.number, 1, "queued", {"attempt": 0, "reason": "new"})
-                fresh = True
-            else:
-                fresh = False
-            job = self._jobs(connection, [row])[0]
-        if row.asked_sha256 != asked:
-            raise RequestError(
-                "This idempotency key was used for another request.",
-                hint="Use a new key for each request.",
-                code="idempotency_mismatch",
-            )
+        job, fresh = self.database.write_together(
+            lambda connection: self._insert(connection, values)
+        )
         if fresh:
             self.notify()
             self._tell("submitted", job.id)
         return job
+
+    def _insert(self, connection: Connection, values: dict[str, Any]) -> tuple[Job, bool]:
+        """The new job, or the one that this idempotency key made before; and whether it is new."""
+        self.database.one_at_a_time(connection)  # so that the limits hold exactly
+        owner, key = values["owner"], values["idempotency_key"]
+        row = self._known(connection, owner, key)
+        if row is not None:
+            if row.asked_sha256 != values["asked_sha256"]:
+                raise RequestError(
+                    "This idempotency key was used for another request.",
+                    hint="Use a new key for each request.",
+                    code="idempotency_mismatch",
+                )
+            return self._jobs(connection, [row])[0], False
+        self._check_limits(connection, owner)
+        row = connection.execute(insert(JOBS).values(**values).returning(JOBS)).one()
+        record(connection, row.number, 1, "queued", {"attempt": 0, "reason": "new"})
+        return _job_of(row, ()), True
 
     def check_room(self) -> None:
         """Raises: StorageError: code "disk_full": less than 1 GiB free; "library_missing"."""
@@ -473,16 +474,6 @@ class JobQueue:
         return touched
 
     # ------------------------------------------------------------ rows
-
-    @staticmethod
-    def _record(
-        connection: Connection, job: int, number: int, kind: str, data: dict[str, Any]
-    ) -> None:
-        connection.execute(
-            insert(EVENTS).values(
-                job=job, number=number, kind=kind, at=database_time(), data=json.dumps(data)
-            )
-        )
 
     @staticmethod
     def _jobs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Job]:
