@@ -368,6 +368,11 @@ def test_a_plan_has_nothing_to_choose() -> None:
         draw_best(plan)  # type: ignore[arg-type]
 
 
+def test_variations_of_one_seed_are_refused() -> None:
+    with pytest.raises(RequestError, match="Variations of one seed"):
+        draw_best("a fox", variation_strength=0.5, **SMALL)
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(RequestError, match="no option called nonsense"):
         draw_best("a fox", nonsense=1)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sfumato.cli.main import say_error
 from sfumato.cli.manifest import Manifest, Record, digest_file, digest_text
-from sfumato.cli.params import make_request, make_rules
+from sfumato.cli.params import lone_ranker, make_request, make_rules
 from sfumato.cli.preview import show_preview
 from sfumato.cli.session import CHOOSING_GRACE, Session
 from sfumato.errors import Cancelled, SfumatoError, StorageError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # what a row may ask for that changes neither the picture nor its file
 _NOT_OF_THE_PICTURE = ("threads", "device")
+_CHOOSING = ("best_of", "retry", "budget")  # a row that says one of these compares pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,8 @@ def _plan_jobs(
             if row.error is not None:
                 raise row.error
             cells = {**common, **row.cells}
+            if all(cells.get(name) is None for name in _CHOOSING):
+                cells["ranker"] = None  # meant for the other rows
             request = make_request(cells)
             rules = make_rules(cells)
         except SfumatoError as error:
@@ -154,6 +157,8 @@ def _plan_jobs(
                     output=cells.get("output"),
                 )
             )
+    if common.get("ranker") is not None and jobs and not any(job.rules for job in jobs):
+        raise lone_ranker()
     return jobs
 
 

@@ -236,11 +236,16 @@ def make_rules(options: Mapping[str, Any]) -> Rules | None:
     best_of = 1 if best_of is None else best_of
     rules = Rules(best_of=best_of, retry=retry, budget=budget, ranker=ranker)
     if rules.is_plain and ranker is not None:
-        raise RequestError(
-            "--ranker compares pictures, and there is only one.",
-            hint="Give --best-of or --retry with it.",
-        )
+        raise lone_ranker()
     return rules
+
+
+def lone_ranker() -> RequestError:
+    """A model that compares was named, but nothing is to be compared."""
+    return RequestError(
+        "--ranker compares pictures, and there is only one.",
+        hint="Give --best-of or --retry with it.",
+    )
 
 
 def resolve_size(

@@ -195,8 +195,14 @@ class _Search:
 def first_seed(request: GenerationRequest, rules: Rules) -> int:
     """The seed of the first sketch; a random one where none was asked for.
 
-    Raises: RequestError: there is no room for the first try of every picture.
+    Raises: RequestError: there is no room for the first try of every picture, or variations were
+        asked for, which all share one seed.
     """
+    if request.variation_strength > 0:
+        raise RequestError(
+            "Variations of one seed are not chosen among: there is no seed left to vary.",
+            hint="Draw them all, and rank them with: sfumato rank",
+        )
     first = random_seed() if request.seed is None else request.seed
     wanted = request.num_images * rules.best_of
     if first + wanted - 1 > MAX_SEED:

@@ -153,3 +153,40 @@ def test_a_session_that_ended_by_itself_is_not_left_again(left: list[int]) -> No
         pass
     session._leave()
     assert left == []
+
+
+def test_the_bar_counts_sketches_and_tries_of_a_single_picture(screen: io.StringIO) -> None:
+    bar = Bar(1)
+    bar.start()
+    assert bar._progress is not None
+    (task,) = bar._progress.tasks
+
+    def after(event: Event) -> tuple[str, float]:
+        bar.on_event(event)
+        return task.description, task.completed
+
+    assert after(Event(kind="sketched", step=3, total=4)) == ("sketch 3 of 4", 3 / 5)
+    assert after(Event(kind="sketched", step=4, total=4)) == ("finishing the best", 4 / 5)
+    assert after(Event(kind="retrying", step=2, total=5)) == ("try 2 of 5", 0.0)
+    assert after(Event(kind="finished")) == ("finishing", 1.0)
+    bar.stop()
+
+
+def test_the_bar_counts_pictures_where_there_are_several(screen: io.StringIO) -> None:
+    bar = Bar(2)
+    bar.start()
+    bar.on_event(Event(kind="finished", image=0))
+    bar.on_event(Event(kind="sketched", image=1, step=1, total=3))
+    assert bar._progress is not None
+    (task,) = bar._progress.tasks
+    assert (task.description, task.completed) == ("drawing 2 of 2", 1.25)
+    bar.stop()
+
+
+def test_a_session_waits_as_long_as_it_is_told(left: list[int]) -> None:
+    with Session(1, show_bar=False, grace=60.0) as session:
+        session.on_event(Event(kind="loaded"))
+        interrupt()
+        assert session._leaving is not None
+        assert session._leaving.interval == 60.0
+    assert left == []
