@@ -2,57 +2,41 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from sfumato.errors import RequestError, StorageError
-from sfumato.gallery.conditions import conditions_of
 from sfumato.gallery.database import Database
 from sfumato.gallery.folder import Folder, default_folder
-from sfumato.gallery.identity import is_id, new_id
+from sfumato.gallery.identity import new_id
 from sfumato.gallery.picture import (
-    MAX_PAGE,
     MAX_RATING,
     Healed,
-    Page,
     Picture,
     Query,
-    check_cursor,
     check_label,
 )
+from sfumato.gallery.reader import Reader, chunks, unknown_picture
 from sfumato.gallery.records import (
     Record,
     encode,
-    picture_of,
     record_of_file,
     record_of_image,
     words_of,
 )
 from sfumato.gallery.tables import LABELS, PICTURES, SETTINGS, database_time
-from sfumato.gallery.text import index_for
-from sfumato.gallery.thumbnails import make_thumbnail
 from sfumato.request import GeneratedImage
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_CHUNK = 500  # rows a statement: SQLite limits how many values one may hold
-LABEL_KINDS = ("tag", "collection", "colour", "defect")
 
-
-class Library:
+class Library(Reader):
     """A folder of pictures and its database. Close it, or use it as a context."""
-
-    def __init__(self, folder: Folder, database: Database) -> None:
-        """Use ``Library.open``."""
-        self.folder = folder
-        self.database = database
-        self._text = index_for(is_sqlite=database.is_sqlite)
 
     @classmethod
     def open(
@@ -222,7 +206,7 @@ class Library:
         ]
         if rows:
             connection.execute(insert(LABELS), rows)
-        self._text.put(connection, number, record.words())
+        self.text.put(connection, number, record.words())
 
     def import_file(
         self,
@@ -274,141 +258,6 @@ class Library:
         self.folder.path_of(record.id, record.row["format"]).unlink(missing_ok=True)
         self.folder.path_of(record.id, "svg").unlink(missing_ok=True)
 
-    # ------------------------------------------------------------ finding
-
-    def get(self, identity: str) -> Picture:
-        """One picture, also from the trash.
-
-        Raises: RequestError: code "no_such_picture".
-        """
-        found = self.get_many([identity])
-        if not found:
-            raise _unknown(identity)
-        return found[0]
-
-    def get_many(self, identities: Iterable[str]) -> list[Picture]:
-        """Pictures in the order of their ids here; those that do not exist are left out."""
-        wanted = list(dict.fromkeys(identities))
-        rows: list[Row[Any]] = []
-        with self.database.read() as connection:
-            for chunk in _chunks(wanted):
-                rows += connection.execute(select(PICTURES).where(PICTURES.c.id.in_(chunk)))
-            found = {picture.id: picture for picture in self._pictures(connection, rows)}
-        return [found[identity] for identity in wanted if identity in found]
-
-    def resolve(self, text_: str) -> str:
-        """The id that begins or ends with ``text_``, as a person shortens it.
-
-        Raises: RequestError: code "no_such_picture": none or several.
-        """
-        text_ = text_.strip().lower()
-        if is_id(text_):
-            return text_
-        if len(text_) < 4 or not text_.isalnum():
-            raise _unknown(text_)
-        close = PICTURES.c.id.like(f"{text_}%") | PICTURES.c.id.like(f"%{text_}")
-        with self.database.read() as connection:
-            found = connection.execute(select(PICTURES.c.id).where(close).limit(2)).scalars().all()
-        if len(found) != 1:
-            raise _unknown(text_, several=bool(found))
-        return str(found[0])
-
-    def query(
-        self, query: Query | None = None, *, limit: int = 50, cursor: str | None = None
-    ) -> Page:
-        """Pictures that match, newest first.
-
-        Args:
-            query: which; None is everything outside the trash.
-            limit: 1 to 500 pictures a page.
-            cursor: ``Page.next_cursor`` of the page before.
-
-        Raises: RequestError: a limit or cursor that cannot be.
-        """
-        if not 1 <= limit <= MAX_PAGE:
-            raise RequestError(
-                f"The page's length is {limit}.", hint=f"Give a number from 1 to {MAX_PAGE}."
-            )
-        wanted = select(PICTURES).where(*conditions_of(query or Query(), self._text))
-        if cursor is not None:
-            wanted = wanted.where(PICTURES.c.id < check_cursor(cursor))
-        wanted = wanted.order_by(PICTURES.c.id.desc()).limit(limit + 1)
-        with self.database.read() as connection:
-            rows = connection.execute(wanted).all()
-            pictures = self._pictures(connection, rows[:limit])
-        more = len(rows) > limit
-        return Page(
-            pictures=tuple(pictures), next_cursor=pictures[-1].id if more and pictures else None
-        )
-
-    def walk(self, query: Query | None = None) -> Iterator[Picture]:
-        """Every picture that matches, newest first, a page in memory at a time."""
-        cursor: str | None = None
-        while True:
-            page = self.query(query, limit=MAX_PAGE, cursor=cursor)
-            yield from page.pictures
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-
-    def count(self, query: Query | None = None) -> int:
-        """How many pictures match."""
-        wanted = select(func.count()).select_from(PICTURES)
-        with self.database.read() as connection:
-            found = wanted.where(*conditions_of(query or Query(), self._text))
-            return int(connection.execute(found).scalar_one())
-
-    def labels(self, kind: str) -> dict[str, int]:
-        """Every tag, collection, colour or defect outside the trash, with its count, by name.
-
-        Raises: RequestError: no such kind of label.
-        """
-        if kind not in LABEL_KINDS:
-            raise RequestError(
-                f"There are no labels called {kind!r}.",
-                hint=f"Choose one of: {', '.join(LABEL_KINDS)}.",
-            )
-        counted = (
-            select(LABELS.c.value, func.count())
-            .join(PICTURES, PICTURES.c.number == LABELS.c.picture)
-            .where(LABELS.c.kind == kind, PICTURES.c.trashed_at.is_(None))
-            .group_by(LABELS.c.value)
-            .order_by(LABELS.c.value)
-        )
-        with self.database.read() as connection:
-            return {row[0]: row[1] for row in connection.execute(counted)}
-
-    def models(self) -> dict[str, int]:
-        """Every model that drew a picture outside the trash, with its count."""
-        counted = (
-            select(PICTURES.c.model, func.count())
-            .where(PICTURES.c.model.is_not(None), PICTURES.c.trashed_at.is_(None))
-            .group_by(PICTURES.c.model)
-            .order_by(PICTURES.c.model)
-        )
-        with self.database.read() as connection:
-            return {row[0]: row[1] for row in connection.execute(counted)}
-
-    def thumbnail(self, identity: str) -> Path:
-        """The path of a WebP of at most 320×320 pixels, made when it is first asked for.
-
-        Raises: RequestError: no such picture; StorageError: its file is gone or damaged.
-        """
-        if is_id(identity):
-            cached = self.folder.thumbnail(identity)
-            if cached.exists():
-                return cached
-        return make_thumbnail(self.folder, self.get(identity))
-
-    def _pictures(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Picture]:
-        labels: dict[int, dict[str, list[str]]] = {}
-        for chunk in _chunks([row.number for row in rows]):
-            wanted = select(LABELS).where(LABELS.c.picture.in_(chunk)).order_by(LABELS.c.rank)
-            for label in connection.execute(wanted):
-                kinds = labels.setdefault(label.picture, {})
-                kinds.setdefault(label.kind, []).append(label.value)
-        return [picture_of(row, labels.get(row.number, {}), self.folder) for row in rows]
-
     # ------------------------------------------------------------ marking
 
     def mark(
@@ -450,7 +299,7 @@ class Library:
         with self.database.write() as connection:
             rows = self._rows(connection, identities)
             numbers = [row.number for row in rows]
-            for chunk in _chunks(numbers):
+            for chunk in chunks(numbers):
                 if values:
                     connection.execute(
                         update(PICTURES).where(PICTURES.c.number.in_(chunk)).values(**values)
@@ -485,19 +334,19 @@ class Library:
                 LABELS.c.picture == row.number, LABELS.c.kind.in_(("tag", "collection"))
             )
             labels = connection.execute(named).scalars().all()
-            self._text.put(connection, row.number, words_of(row._asdict(), labels))
+            self.text.put(connection, row.number, words_of(row._asdict(), labels))
 
     def _rows(self, connection: Connection, identities: Iterable[str]) -> list[Row[Any]]:
         """Rows of all these pictures, or an error."""
         wanted = list(dict.fromkeys(identities))
         rows: list[Row[Any]] = []
-        for chunk in _chunks(wanted):
+        for chunk in chunks(wanted):
             rows += connection.execute(
                 select(PICTURES).where(PICTURES.c.id.in_(chunk)).order_by(PICTURES.c.number)
             )
         missing = set(wanted) - {row.id for row in rows}
         if missing:
-            raise _unknown(min(missing))
+            raise unknown_picture(min(missing))
         return rows
 
     # ------------------------------------------------------------ trash
@@ -521,7 +370,7 @@ class Library:
             for row in rows:
                 for format_ in (row.format, "svg") if row.has_svg else (row.format,):
                     self.folder.move(row.id, format_, to_trash=to_trash)
-            for chunk in _chunks([row.number for row in rows]):
+            for chunk in chunks([row.number for row in rows]):
                 at = database_time() if to_trash else None
                 connection.execute(
                     update(PICTURES).where(PICTURES.c.number.in_(chunk)).values(trashed_at=at)
@@ -544,8 +393,8 @@ class Library:
                         f"The picture {row.id} is not in the trash.",
                         hint="Only what was put in the trash can be deleted for good.",
                     )
-            for chunk in _chunks([row.number for row in rows]):
-                self._text.drop(connection, chunk)
+            for chunk in chunks([row.number for row in rows]):
+                self.text.drop(connection, chunk)
                 connection.execute(delete(PICTURES).where(PICTURES.c.number.in_(chunk)))
             # before the commit: a crash here leaves rows without files, which heal reports,
             # rather than files without rows, which heal would bring back from the dead
@@ -555,36 +404,21 @@ class Library:
 
     # ------------------------------------------------------------ whole library
 
+    def export(
+        self,
+        target: str | Path,
+        query: Query | None = None,
+        *,
+        identities: Sequence[str] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Path:
+        """Write pictures and a manifest to a zip file; see ``gallery.export``."""
+        from sfumato.gallery.export import export
+
+        return export(self, Path(target), query, identities, on_progress)
+
     def heal(self) -> Healed:
         """Check every file against the database and mend what can be; see ``gallery.heal``."""
         from sfumato.gallery.heal import heal
 
         return heal(self)
-
-    def summary(self) -> dict[str, Any]:
-        """Counts and sizes, for the health page and ``gallery path``."""
-        with self.database.read() as connection:
-            size = connection.execute(select(func.sum(PICTURES.c.size_bytes))).scalar_one()
-        return {
-            "folder": str(self.folder.root),
-            "database": self.database.name,
-            "pictures": self.count(),
-            "trashed": self.count(Query(trashed=True)),
-            "bytes": int(size or 0),
-            "free_bytes": self.folder.free_bytes(),
-        }
-
-
-def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
-
-
-def _unknown(identity: str, *, several: bool = False) -> RequestError:
-    shown = json.dumps(identity[:40])
-    what = "Several pictures are" if several else "No picture is"
-    return RequestError(
-        f"{what} called {shown}.",
-        hint="Give more of the id; sfumato gallery list shows them.",
-        code="no_such_picture",
-    )
