@@ -208,3 +208,22 @@ for _name, _room, _summary, _caps in (
             capabilities=frozenset(_caps),
         )
     )
+
+# What the words demand beyond subject and colour, and what a picture is close to.
+for _name, _room, _summary, _caps in (
+    ("wrong_count", "counting", "not as many subjects as the words ask for", {"prompt"}),
+    ("broken_seam", "tiling", "a pattern that should tile shows a seam", {"prompt"}),
+    ("tileable", "tiling", "the picture does not repeat without a seam", {"opt-in"}),
+    ("asymmetry", "symmetry", "a drawing that should be symmetrical is not", {"prompt"}),
+    ("symmetrical", "symmetry", "the left half is not the right one mirrored", {"opt-in"}),
+    ("near_copy", "copies", "close to one training picture: which, whose, its licence", set()),
+    ("near_duplicate", "copies", "the same drawing as an earlier one of the batch", {"batch"}),
+):
+    CHECKS.add(
+        Entry(
+            name=_name,
+            target=f"sfumato.checks.{_room}:{_name}",
+            summary=_summary,
+            capabilities=frozenset(_caps),
+        )
+    )

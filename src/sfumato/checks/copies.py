@@ -1,0 +1,178 @@
+"""Is this drawing somebody's picture, or one drawn before?
+
+The training pictures of the built-in model ship as fingerprints, quantised to one byte a number,
+with names, packs and licences (``data/near-copies.npz``, built by ``evals/near_copies.py``). A
+heart resembles every heart: what several training pictures share is a common shape and no copy,
+so a copy must be much closer to one picture than to the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sfumato.checks.likeness import DIMENSIONS, distances, fingerprints
+from sfumato.checks.look import Look
+from sfumato.request import Finding
+
+__all__ = ["INDEX", "Known", "load_index", "near_copy", "near_duplicate"]
+
+INDEX = Path(__file__).parent / "data" / "near-copies.npz"
+
+_COPY = 0.17  # closer than 98 % of icons of other packs come to any training picture
+_COMMON = 1.5  # times the distance within which
+_COMMON_AT = 4  # this many others mean that the shape is everybody's
+_FLOOR = 0.08  # quantisation and redrawing: closer than this is the same for ``_COMMON``
+_ONE_COLOUR = 16  # levels of 255 around the median colour,
+_EDGES = 0.04  # in all but this share of the drawing, which antialiasing mixes
+_CONVEX = 0.96  # of the convex hull's area: a disc on a grid of pixels
+_TWICE = 0.1  # distance of two pictures of one batch that are the same drawing,
+_SAME_COLOURS = 0.08  # when also their pixels differ by less, root mean square of 0..1
+_THUMBNAIL = 32
+_COLOURS = np.array([True, True, True, False])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The training pictures, as the package carries them. N pictures."""
+
+    vectors: NDArray[np.float32]  # (N, DIMENSIONS), about unit length
+    name_of: NDArray[np.uint16]  # (N,) into ``names``
+    pack_of: NDArray[np.uint8]  # (N,) into ``packs``
+    names: tuple[str, ...]
+    packs: tuple[str, ...]  # "twemoji"
+    licences: tuple[str, ...]  # of each pack: "CC-BY-4.0"
+    authors: tuple[str, ...]  # of each pack
+
+
+@lru_cache(maxsize=1)
+def load_index(path: Path = INDEX) -> Known:
+    """Read the index; its file is part of the package."""
+    with np.load(path, allow_pickle=False) as file:
+        step = float(file["step"])
+        vectors = file["vectors"].T.astype(np.float32) * np.float32(step)
+        texts = {key: tuple(str(file[key]).split("\n")) for key in _TEXTS}
+        return Known(
+            vectors=np.ascontiguousarray(vectors.reshape(-1, DIMENSIONS)),
+            name_of=file["name_of"],
+            pack_of=file["pack_of"],
+            **texts,
+        )
+
+
+_TEXTS = ("names", "packs", "licences", "authors")
+
+
+def near_copy(look: Look) -> list[Finding]:
+    """Close to one picture that the built-in model was trained on: which, whose, under what."""
+    readings = fingerprints(look)
+    if not len(readings):
+        return []
+    known = load_index()
+    apart = distances(readings, known.vectors)
+    order = np.argpartition(apart, _COMMON_AT)[: _COMMON_AT + 1]
+    order = order[np.argsort(apart[order])]
+    nearest, common = float(apart[order[0]]), float(apart[order[_COMMON_AT]])
+    if nearest > _COPY or common < _COMMON * max(nearest, _FLOOR) or _is_plain(look):
+        return []
+    at = int(order[0])
+    pack = int(known.pack_of[at])
+    name = known.names[int(known.name_of[at])]
+    source = f"{known.packs[pack]} by {known.authors[pack]}, {known.licences[pack]}"
+    return [
+        Finding(
+            check="near_copy",
+            severity="note",
+            message=f"Close to {name!r} of {source} (distance {nearest:.2f}); "
+            "name its author where the licence asks for it, or draw another seed.",
+            box=look.box(look.drawn),
+            measure=nearest,
+        )
+    ]
+
+
+def near_duplicate(looks: Sequence[Look], index: int) -> list[Finding]:
+    """The same drawing as an earlier picture of the batch, shifted, scaled or mirrored at most."""
+    look = looks[index]
+    own = fingerprints(look)
+    if index == 0 or not len(own):
+        return []
+    earlier = [(at, row) for at in range(index) for row in fingerprints(looks[at])]
+    if not earlier:
+        return []
+    apart = distances(own, np.stack([row for _, row in earlier]))
+    for at in np.argsort(apart, kind="stable"):
+        if apart[at] > _TWICE:
+            return []
+        other = earlier[int(at)][0]
+        if _colour_gap(look, looks[other]) > _SAME_COLOURS:
+            continue
+        return [
+            Finding(
+                check="near_duplicate",
+                severity="note",
+                message=f"Nearly the same drawing as picture {other + 1} of this batch.",
+                measure=float(apart[at]),
+            )
+        ]
+    return []
+
+
+def _is_plain(look: Look) -> bool:
+    """Whether the drawing is one convex shape in one colour: geometry, nobody's design."""
+    colours = look.small[look.drawn][:, :3].astype(np.int16)
+    middle = np.median(colours, axis=0)
+    if (np.abs(colours - middle).max(axis=1) > _ONE_COLOUR).mean() > _EDGES:
+        return False
+    rows = np.nonzero(look.drawn.any(axis=1))[0]
+    left = look.drawn[rows].argmax(axis=1)
+    right = look.drawn.shape[1] - look.drawn[rows, ::-1].argmax(axis=1)
+    # each row's width within the convex hull
+    hull = _chain(rows, right) + _chain(rows, -left)
+    return float(look.drawn.sum()) > _CONVEX * float(hull.sum())
+
+
+def _chain(rows: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far the convex hull of the points (row, end) reaches in each row.
+
+    Source: Andrew 1979, the monotone chain.
+    """
+    kept: list[tuple[int, int]] = []
+    for point in zip(rows.tolist(), ends.tolist(), strict=True):
+        while len(kept) > 1 and _turn(kept[-2], kept[-1], point) >= 0:
+            kept.pop()
+        kept.append(point)
+    at, where = zip(*kept, strict=True)
+    return np.asarray(np.interp(rows, at, where))
+
+
+def _turn(first: tuple[int, int], second: tuple[int, int], third: tuple[int, int]) -> int:
+    """Negative where the path through three points bulges at the second."""
+    return (second[0] - first[0]) * (third[1] - first[1]) - (second[1] - first[1]) * (
+        third[0] - first[0]
+    )
+
+
+def _colour_gap(one: Look, other: Look) -> float:
+    """Root mean square difference of two drawings' thumbnails, or of the mirrored one, 0..1."""
+    first, second = (_thumbnail(look) for look in (one, other))
+    return min(
+        float(np.sqrt(((first - candidate) ** 2).mean())) for candidate in (second, second[:, ::-1])
+    )
+
+
+def _thumbnail(look: Look) -> NDArray[np.float32]:
+    """(32, 32, 4) premultiplied, 0..1: the box around the drawing, filled."""
+    left, top, right, bottom = look.box(look.drawn)
+    image = Image.fromarray(look.pixels[top:bottom, left:right]).resize(
+        (_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX
+    )
+    cells = np.asarray(image).astype(np.float32) / np.float32(255)
+    premultiplied: NDArray[np.float32] = cells * np.where(_COLOURS, cells[..., 3:], 1)
+    return premultiplied
