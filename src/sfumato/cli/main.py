@@ -30,7 +30,9 @@ COMMANDS = {
     "classify": "sfumato.cli.classify:classify",
     "describe": "sfumato.cli.describe:describe",
     "ask": "sfumato.cli.ask:ask",
+    "gallery": "sfumato.cli.gallery:gallery",
     "doctor": "sfumato.cli.doctor:doctor",
+    "eval": "sfumato.cli.eval:evaluate",
     "train": "sfumato.cli.train:train",
     "completion": "sfumato.cli.completion:completion",
 }
