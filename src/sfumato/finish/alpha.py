@@ -79,23 +79,25 @@ def _grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 def _colour_under_rim(pixels: NDArray[np.uint8], solid: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(s, s, 3) colours; where alpha is not solid, the mean of solid pixels within 2 pixels."""
     colour = pixels[..., :3].astype(np.float32)
-    weight = _box_sum(solid.astype(np.float32), 2)
-    known = weight > 0
-    for channel in range(3):
-        total = _box_sum(np.where(solid, colour[..., channel], 0.0).astype(np.float32), 2)
-        mean = total / np.maximum(weight, 1.0)
-        colour[..., channel] = np.where(~solid & known, mean, colour[..., channel])
+    planes = np.empty((4, *solid.shape), np.int32)
+    planes[:3] = pixels[..., :3].transpose(2, 0, 1)
+    planes[3] = 1
+    planes *= solid
+    sums = _box_sum(planes, 2)
+    weight = sums[3]
+    hidden = ~solid & (weight > 0)
+    means = sums[:3, hidden] / weight[hidden]
+    colour[hidden] = means.T
     return colour
 
 
-def _box_sum(values: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
-    """Sum over a square window of 2 radius + 1 pixels, zeros beyond the border."""
-    for axis in (0, 1):
-        width = [(0, 0), (0, 0)]
-        width[axis] = (radius + 1, radius)
-        running = np.cumsum(np.pad(values, width), axis=axis, dtype=np.float64)
-        span = 2 * radius + 1
-        high = np.take(running, np.arange(span, running.shape[axis]), axis=axis)
-        low = np.take(running, np.arange(0, running.shape[axis] - span), axis=axis)
-        values = (high - low).astype(np.float32)
-    return values
+def _box_sum(planes: NDArray[np.int32], radius: int) -> NDArray[np.int32]:
+    """Sums of (c, h, w) over square windows of 2 radius + 1 pixels, zeros beyond the border."""
+    for _ in range(2):  # along the last axis, then, the axes exchanged, along the other
+        wide = np.pad(planes, ((0, 0), (0, 0), (radius, radius)))
+        length = planes.shape[2]
+        total = wide[..., :length].copy()
+        for start in range(1, 2 * radius + 1):
+            total += wide[..., start : start + length]
+        planes = total.transpose(0, 2, 1)
+    return planes

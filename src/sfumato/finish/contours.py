@@ -42,22 +42,29 @@ def find_contours(field: NDArray[np.float32]) -> list[NDArray[np.float64]]:
     (0.5, 0.5); the last point is not a repeat of the first. Outer outlines run anticlockwise on
     screen, holes clockwise.
     """
-    padded = np.pad(field, 1, constant_values=-1.0)
+    above = field > 0.0
+    lines, columns_used = np.nonzero(above.any(axis=1))[0], np.nonzero(above.any(axis=0))[0]
+    if len(lines) == 0:
+        return []
+    # nothing happens away from what is above zero: one step around it is all that is read
+    top, left = max(int(lines[0]) - 1, 0), max(int(columns_used[0]) - 1, 0)
+    window = np.s_[top : lines[-1] + 2, left : columns_used[-1] + 2]
+    padded = np.pad(field[window], 1, constant_values=-1.0)
     # exactly zero has no inside: push it to the outside so that every crossing is well defined
-    padded = np.where(padded == 0.0, np.float32(-1e-6), padded)
+    padded[padded == 0.0] = -1e-6
     height, width = padded.shape
-    inside = padded > 0.0
-    case = (
-        inside[:-1, :-1] * 1 + inside[:-1, 1:] * 2 + inside[1:, 1:] * 4 + inside[1:, :-1] * 8
-    )  # (H + 1, W + 1)
+    inside = (padded > 0.0).view(np.uint8)
+    case = inside[:-1, :-1] + 2 * inside[:-1, 1:] + 4 * inside[1:, 1:] + 8 * inside[1:, :-1]
 
     # edges get one number each: first the horizontal ones, then the vertical ones
     horizontal = height * (width - 1)
-    following = np.full(horizontal + (height - 1) * width, -1, np.int64)
-    rows, columns = np.nonzero((case > 0) & (case < 15))
-    kinds = case[rows, columns]
+    cells = np.flatnonzero((case > 0) & (case < 15))
+    kinds = case.ravel()[cells]
+    rows, columns = np.divmod(cells, width - 1)
+    begins, ends = [], []
     for kind, steps in _STEPS.items():
-        y, x = rows[kinds == kind], columns[kinds == kind]
+        of_kind = kinds == kind
+        y, x = rows[of_kind], columns[of_kind]
         edges = (
             y * (width - 1) + x,
             horizontal + y * width + x + 1,
@@ -65,31 +72,34 @@ def find_contours(field: NDArray[np.float32]) -> list[NDArray[np.float64]]:
             horizontal + y * width + x,
         )
         for enter, leave in steps:
-            following[edges[enter]] = edges[leave]
+            begins.append(edges[enter])
+            ends.append(edges[leave])
 
-    used = np.nonzero(following >= 0)[0]
-    points = _crossings(padded, used, horizontal)
-    order = np.full(len(following), -1, np.int64)
-    order[used] = np.arange(len(used))
-    successor: list[int] = order[following[used]].tolist()
+    begin, end = np.concatenate(begins), np.concatenate(ends)
+    order = np.argsort(begin)
+    used = begin[order]
+    points = _crossings(padded, used, horizontal, (left, top))
+    successor: list[int] = np.searchsorted(used, end[order]).tolist()
     return [points[loop] for loop in _walk(successor)]
 
 
 def _crossings(
-    field: NDArray[np.float32], edges: NDArray[np.int64], horizontal: int
+    field: NDArray[np.float32], edges: NDArray[np.int64], horizontal: int, corner: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """(n, 2) points where the field passes zero on the numbered edges."""
+    """(n, 2) points where the field, which begins at ``corner``, is zero on the numbered edges."""
     width = field.shape[1]
-    flat = field.astype(np.float64).ravel()
+    flat = field.ravel()
     along = edges < horizontal
     vertical = edges - horizontal
     y = np.where(along, edges // (width - 1), vertical // width)
     x = np.where(along, edges % (width - 1), vertical % width)
-    near = flat[y * width + x]
-    far = flat[np.where(along, y * width + x + 1, (y + 1) * width + x)]
+    near = flat[y * width + x].astype(np.float64)
+    far = flat[np.where(along, y * width + x + 1, (y + 1) * width + x)].astype(np.float64)
     part = near / (near - far)
     # minus the padding, plus half a pixel: grid points are pixel centres
-    return np.stack([x + np.where(along, part, 0.0), y + np.where(along, 0.0, part)], axis=1) - 0.5
+    across, down = corner[0] + x, corner[1] + y
+    found = [across + np.where(along, part, 0.0), down + np.where(along, 0.0, part)]
+    return np.stack(found, axis=1) - 0.5
 
 
 def _walk(successor: list[int]) -> list[list[int]]:

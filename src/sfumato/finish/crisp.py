@@ -23,32 +23,38 @@ def crisp(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     What is clear has no say in the means, so the outline neither bleeds in nor moves.
     """
     reach = max(1, round(_REACH * pixels.shape[0] / 256))
-    edge = ((reach, reach), (reach, reach), (0, 0))
-    padded = np.pad(pixels, edge, mode="edge").astype(np.float64)
-    weight = padded[..., 3:] / 255.0
-    colour = padded[..., :3]
-    total = np.maximum(_box(weight, reach + 1), 1e-3)
-    mean = _box(weight * colour, reach + 1) / total
-    spread = (_box(weight * colour**2, reach + 1) / total - mean**2).sum(axis=2)
+    edge = ((0, 0), (reach, reach), (reach, reach))
+    planes = pixels.transpose(2, 0, 1).astype(np.float64)  # each plane in one piece is quicker
+    padded = np.pad(planes, edge, mode="edge")
+    colour, weight = padded[:3], padded[3:] / 255.0
+    weighted = weight * colour
+    sums = _box(np.concatenate([weight, weighted, weighted * colour]), reach + 1)
+    total = np.maximum(sums[0], 1e-3)
+    mean = sums[1:4] / total
+    # a square that is mostly clear knows little: it is asked last
+    spread = (sums[4:] / total - mean * mean).sum(axis=0) + 1e4 * (total < reach)
 
     height, width = pixels.shape[:2]
-    result: NDArray[np.float32] = pixels.copy()
+    chosen = np.zeros((3, height, width))
     least = np.full((height, width), np.inf)
     for down in (0, reach):
         for across in (0, reach):
-            square = np.s_[down : down + height, across : across + width]
-            # a square that is mostly clear knows little: it is asked last
-            differ = spread[square] + 1e4 * (total[square][..., 0] < reach)
-            better = differ < least
-            least[better] = differ[better]
-            result[better, :3] = mean[square][better]
+            square = np.s_[..., down : down + height, across : across + width]
+            better = spread[square] < least
+            np.copyto(least, spread[square], where=better)
+            np.copyto(chosen, mean[square], where=better)
+    result: NDArray[np.float32] = pixels.copy()
+    result[..., :3] = chosen.transpose(1, 2, 0)
     return result
 
 
-def _box(values: NDArray[np.float64], side: int) -> NDArray[np.float64]:
-    """Sums over all ``side`` x ``side`` squares of (h, w, c)."""
-    sums = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0), (0, 0)))
-    whole: NDArray[np.float64] = (
-        sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    )
+def _box(planes: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """Sums over all ``side`` x ``side`` squares of (c, h, w)."""
+    count, height, width = planes.shape
+    sums = np.zeros((count, height + 1, width + 1))
+    np.cumsum(planes, axis=1, out=sums[:, 1:, 1:])
+    np.cumsum(sums[:, 1:, 1:], axis=2, out=sums[:, 1:, 1:])
+    whole: NDArray[np.float64] = sums[:, side:, side:] - sums[:, :-side, side:]
+    whole -= sums[:, side:, :-side]
+    whole += sums[:, :-side, :-side]
     return whole

@@ -10,6 +10,7 @@ Source: Schneider 1990, "An algorithm for automatically fitting digitized curves
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,7 @@ def fit_outline(loop: Points, tolerance: float) -> Outline | None:
         if sharp:
             ends = _leaving(section), _leaving(section[::-1])
         else:
-            ends = _across(closed, here), -_across(closed, there % len(points))
+            ends = _across(closed, here), _turned(_across(closed, there % len(points)))
         pieces.extend(_fit(section, *ends, tolerance, _MOST_SPLITS))
     return Outline(points[knots[0]], tuple(pieces))
 
@@ -196,20 +197,34 @@ def _as_ellipse(points: Points, tolerance: float) -> Outline | None:
 
 
 # ---------------------------------------------------------------- Schneider's fit
+# Sections are short, so that calling NumPy costs more than its arithmetic: positions along a curve
+# are kept as powers, from which one product each gives the points and both derivatives.
+
+# (4, 4): the Bernstein polynomials as powers of the position, 1 first
+_BERNSTEIN = np.array(
+    [[1.0, -3.0, 3.0, -1.0], [0.0, 3.0, -6.0, 3.0], [0.0, 0.0, 3.0, -3.0], [0.0, 0.0, 0.0, 1.0]]
+)
+
+Direction = tuple[float, float]  # of length 1
 
 
-def _unit(vector: Points) -> Points:
-    length = float(np.hypot(vector[0], vector[1]))
-    return vector / length if length > 1e-9 else np.array([1.0, 0.0])
+def _unit(vector: Points) -> Direction:
+    x, y = vector.tolist()
+    length = math.hypot(x, y)
+    return (x / length, y / length) if length > 1e-9 else (1.0, 0.0)
 
 
-def _leaving(section: Points) -> Points:
+def _turned(direction: Direction) -> Direction:
+    return -direction[0], -direction[1]
+
+
+def _leaving(section: Points) -> Direction:
     """Direction in which a section leaves its first point."""
     reach = min(len(section) - 1, 5)
     return _unit(section[reach] - section[0])
 
 
-def _across(closed: Points, index: int) -> Points:
+def _across(closed: Points, index: int) -> Direction:
     """Direction of a smooth outline at a point, from its neighbours on both sides."""
     reach = 4
     count = len(closed) // 2
@@ -217,82 +232,104 @@ def _across(closed: Points, index: int) -> Points:
 
 
 def _fit(
-    section: Points, first: Points, last: Points, tolerance: float, splits: int
+    section: Points, first: Direction, last: Direction, tolerance: float, splits: int
 ) -> list[Points]:
     """Cubic pieces through a section with given directions at its two ends."""
-    start, end = section[0], section[-1]
-    chord = end - start
-    length = float(np.hypot(chord[0], chord[1]))
+    end = section[-1]
     if len(section) < 3:
         return [end[None]]
+    across, down = (end - section[0]).tolist()
+    length = math.hypot(across, down)
     if length > 1e-6:
-        offset = (section - start) @ np.array([-chord[1], chord[0]]) / length
-        if np.abs(offset).max() < 0.6 * tolerance:
+        offset = (section - section[0]) @ np.array([-down / length, across / length])
+        if max(offset.max(), -offset.min()) < 0.6 * tolerance:
             return [end[None]]
     at = _chord_lengths(section)
     worst = len(section) // 2
     for attempt in range(4):
-        curve = _least_squares(section, at, first, last)
-        miss = ((_bezier(curve, at) - section) ** 2).sum(axis=1)
+        powers = _powers(at)  # (4, n)
+        curve = _least_squares(section, _BERNSTEIN @ powers, first, last)
+        polynomial = curve.T @ _BERNSTEIN  # (2, 4): x and y by powers of the position
+        gap = polynomial @ powers - section.T
+        miss = (gap * gap).sum(axis=0)
         worst = int(miss.argmax())
         if miss[worst] < tolerance**2:
             return [curve[1:]]
         if attempt == 3 or miss[worst] > 36.0 * tolerance**2:
             break
-        at = _nearer(curve, section, at)
+        at = _nearer(polynomial, gap, powers)
     if splits == 0 or len(section) < 8:
         return [end[None]]
     worst = min(max(worst, 3), len(section) - 4)
     reach = min(4, worst, len(section) - 1 - worst)
     middle = _unit(section[worst + reach] - section[worst - reach])
     return [
-        *_fit(section[: worst + 1], first, -middle, tolerance, splits - 1),
+        *_fit(section[: worst + 1], first, _turned(middle), tolerance, splits - 1),
         *_fit(section[worst:], middle, last, tolerance, splits - 1),
     ]
 
 
 def _chord_lengths(section: Points) -> NDArray[np.float64]:
-    steps = np.hypot(*np.diff(section, axis=0).T)
-    total = np.concatenate([[0.0], np.cumsum(steps)])
-    scaled: NDArray[np.float64] = total / max(total[-1], 1e-9)
-    return scaled
+    """(n,) how far along the section each point lies, from 0 to 1."""
+    steps = section[1:] - section[:-1]
+    steps *= steps
+    total = np.zeros(len(section))
+    np.cumsum(np.sqrt(steps.sum(axis=1)), out=total[1:])
+    total /= max(total[-1], 1e-9)
+    return total
+
+
+def _powers(at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(4, n): 1, t, t^2, t^3."""
+    powers = np.ones((4, len(at)))
+    powers[1] = at
+    np.multiply(at, at, out=powers[2])
+    np.multiply(powers[2], at, out=powers[3])
+    return powers
 
 
 def _bezier(curve: Points, at: NDArray[np.float64]) -> Points:
-    rest = 1.0 - at
-    basis = np.stack([rest**3, 3 * rest**2 * at, 3 * rest * at**2, at**3], axis=1)
-    return basis @ curve
+    points: Points = (curve.T @ _BERNSTEIN @ _powers(at)).T
+    return points
 
 
-def _least_squares(section: Points, at: NDArray[np.float64], first: Points, last: Points) -> Points:
-    """(4, 2) control points whose handles lie on the end directions."""
-    start, end = section[0], section[-1]
-    rest = 1.0 - at
-    b0, b1, b2, b3 = rest**3, 3 * rest**2 * at, 3 * rest * at**2, at**3
-    # handle lengths (p, q) minimise |section - (fixed + p * b1 * first + q * b2 * last)|^2
-    gap = section - np.outer(b0 + b1, start) - np.outer(b2 + b3, end)
-    a11, a12, a22 = b1 @ b1, (b1 @ b2) * (first @ last), b2 @ b2
-    r1, r2 = b1 @ (gap @ first), b2 @ (gap @ last)
-    det = a11 * a22 - a12 * a12
-    length = float(np.hypot(*(end - start)))
+def _least_squares(
+    section: Points, basis: NDArray[np.float64], first: Direction, last: Direction
+) -> Points:
+    """(4, 2) control points whose handles lie on the end directions.
+
+    The handle lengths p and q minimise ``|section - (fixed + p b1 first + q b2 last)|^2``, where
+    b0 to b3 are the rows of ``basis``, (4, n), and ``fixed`` holds the ends.
+    """
+    _, (g10, g11, g12, g13), (g20, _, g22, g23), _ = (basis @ basis.T).tolist()
+    _, (x1, y1), (x2, y2), _ = (basis @ section).tolist()
+    (sx, sy), (ex, ey) = section[0].tolist(), section[-1].tolist()
+    (ux, uy), (vx, vy) = first, last
+    from_start, from_end = g10 + g11, g12 + g13
+    r1 = (x1 - from_start * sx - from_end * ex) * ux + (y1 - from_start * sy - from_end * ey) * uy
+    from_start, from_end = g20 + g12, g22 + g23
+    r2 = (x2 - from_start * sx - from_end * ex) * vx + (y2 - from_start * sy - from_end * ey) * vy
+    g12 *= ux * vx + uy * vy
+    det = g11 * g22 - g12 * g12
+    length = math.hypot(ex - sx, ey - sy)
+    p = q = 0.0
     if abs(det) > 1e-9:
-        p, q = float((r1 * a22 - r2 * a12) / det), float((a11 * r2 - a12 * r1) / det)
-    else:
-        p = q = 0.0
+        p, q = (r1 * g22 - r2 * g12) / det, (g11 * r2 - g12 * r1) / det
     if not (0.02 * length < p < 4.0 * length + 1.0 and 0.02 * length < q < 4.0 * length + 1.0):
         p = q = length / 3.0  # Wu and Barsky's guess
-    return np.array([start, start + p * first, end + q * last, end])
+    return np.array([[sx, sy], [sx + p * ux, sy + p * uy], [ex + q * vx, ey + q * vy], [ex, ey]])
 
 
-def _nearer(curve: Points, section: Points, at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One Newton step of each parameter towards the closest point of the curve."""
-    rest = 1.0 - at
-    velocity = 3.0 * np.diff(curve, axis=0)
-    bend = 2.0 * np.diff(velocity, axis=0)
-    speed = np.stack([rest**2, 2 * rest * at, at**2], axis=1) @ velocity
-    turn = np.stack([rest, at], axis=1) @ bend
-    gap = _bezier(curve, at) - section
-    top = (gap * speed).sum(axis=1)
-    below = (speed * speed).sum(axis=1) + (gap * turn).sum(axis=1)
-    moved = np.clip(at - np.where(np.abs(below) > 1e-9, top / below, 0.0), 0.0, 1.0)
-    return np.asarray(np.maximum.accumulate(moved))
+def _nearer(polynomial: Points, gap: Points, powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) positions after one Newton step of each towards the closest point of the curve.
+
+    ``polynomial`` is (2, 4), ``gap`` (2, n) leads from the section's points to the curve's.
+    """
+    first = polynomial[:, 1:] * np.array([1.0, 2.0, 3.0])
+    second = first[:, 1:] * np.array([1.0, 2.0])
+    speed, turn = first @ powers[:3], second @ powers[:2]  # (2, n)
+    below = (speed * speed + gap * turn).sum(axis=0)
+    below[np.abs(below) <= 1e-9] = np.inf  # there is no way to tell: stay
+    moved = powers[1] - (gap * speed).sum(axis=0) / below
+    np.maximum(moved, 0.0, out=moved)
+    return np.asarray(np.maximum.accumulate(np.minimum(moved, 1.0, out=moved)))

@@ -10,6 +10,8 @@ algorithms for constrained total variation image denoising" (the iteration).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,10 +55,12 @@ def slope(lab: NDArray[np.float64]) -> NDArray[np.float64]:
     Central differences: in the middle of a thin line or a small eye both sides are alike, so
     such marks count as flat and keep their colour.
     """
-    padded = np.pad(lab, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    across = padded[1:-1, 2:] - padded[1:-1, :-2]
-    down = padded[2:, 1:-1] - padded[:-2, 1:-1]
-    steepness: NDArray[np.float64] = np.sqrt((across**2).sum(axis=2) + (down**2).sum(axis=2))
+    padded = np.pad(lab.transpose(2, 0, 1), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    across = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
+    down = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
+    across *= across
+    down *= down
+    steepness: NDArray[np.float64] = np.sqrt(across.sum(axis=0) + down.sum(axis=0))
     return steepness
 
 
@@ -68,30 +72,62 @@ def _total_variation(
     across = (inside[:, 1:] & inside[:, :-1]).astype(np.float32)
     p = np.zeros((3, image.shape[1] - 1, image.shape[2]), np.float32)  # dual, one per step down
     q = np.zeros((3, image.shape[1], image.shape[2] - 1), np.float32)  # and one per step across
-    p_ahead, q_ahead, momentum = p, q, 1.0
-    rate = 1.0 / (8.0 * weight)
+    p_ahead, q_ahead, momentum = p.copy(), q.copy(), 1.0
+    # the rate is folded into the masks; arrays are reused, since fetching memory costs most here
+    rate = np.float32(1.0 / (8.0 * weight))
+    down, across = rate * down, rate * across
+    u, size = np.empty_like(image), np.empty(image.shape[1:], np.float32)
+    p_next, q_next = np.empty_like(p), np.empty_like(q)
     for _ in range(_ITERATIONS):
-        u = image - weight * _divergence(p_ahead, q_ahead)
-        p_next = p_ahead + rate * (u[:, :-1] - u[:, 1:]) * down
-        q_next = q_ahead + rate * (u[:, :, :-1] - u[:, :, 1:]) * across
-        size = np.zeros(image.shape[1:], np.float32)
-        size[:-1] += (p_next**2).sum(axis=0)
-        size[:, :-1] += (q_next**2).sum(axis=0)
-        size = np.maximum(np.sqrt(size), 1.0)
+        _without_divergence(image, p_ahead, q_ahead, weight, out=u)
+        np.subtract(u[:, :-1], u[:, 1:], out=p_next)
+        np.subtract(u[:, :, :-1], u[:, :, 1:], out=q_next)
+        p_next *= down
+        q_next *= across
+        p_next += p_ahead
+        q_next += q_ahead
+        size.fill(0.0)
+        size[:-1] += np.einsum("chw,chw->hw", p_next, p_next)
+        size[:, :-1] += np.einsum("chw,chw->hw", q_next, q_next)
+        np.sqrt(size, out=size)
+        np.maximum(size, 1.0, out=size)
         p_next /= size[:-1]
         q_next /= size[:, :-1]
-        following = (1.0 + np.sqrt(1.0 + 4.0 * momentum**2)) / 2.0
+        following = (1.0 + math.sqrt(1.0 + 4.0 * momentum**2)) / 2.0
         pull = np.float32((momentum - 1.0) / following)
-        p_ahead, q_ahead = p_next + pull * (p_next - p), q_next + pull * (q_next - q)
-        p, q, momentum = p_next, q_next, following
-    smooth: NDArray[np.float32] = image - np.float32(weight) * _divergence(p, q)
-    return smooth
+        # what is ahead: next + pull * (next - now), in the memory of "now", which is done with
+        p, p_next = p_next, _ahead(p, p_next, pull, out=p_ahead)
+        q, q_next = q_next, _ahead(q, q_next, pull, out=q_ahead)
+        momentum = following
+    return _without_divergence(image, p, q, weight, out=u)
 
 
-def _divergence(p: NDArray[np.float32], q: NDArray[np.float32]) -> NDArray[np.float32]:
-    total = np.zeros((3, q.shape[1], p.shape[2]), np.float32)
-    total[:, :-1] += p
-    total[:, 1:] -= p
-    total[:, :, :-1] += q
-    total[:, :, 1:] -= q
-    return total
+def _ahead(
+    now: NDArray[np.float32],
+    following: NDArray[np.float32],
+    pull: np.float32,
+    out: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """``following + pull * (following - now)`` into ``out``; returns ``now``, free to be reused."""
+    np.subtract(following, now, out=out)
+    out *= pull
+    out += following
+    return now
+
+
+def _without_divergence(
+    image: NDArray[np.float32],
+    p: NDArray[np.float32],
+    q: NDArray[np.float32],
+    weight: float,
+    out: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """``image - weight * divergence(p, q)``."""
+    out.fill(0.0)
+    out[:, :-1] -= p
+    out[:, 1:] += p
+    out[:, :, :-1] -= q
+    out[:, :, 1:] += q
+    out *= np.float32(weight)
+    out += image
+    return out

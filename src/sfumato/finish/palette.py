@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 
 from sfumato.colours import cluster_colours, colour_histogram, nearest_index
 from sfumato.finish.bands import without_bands
-from sfumato.finish.flatten import flattened, slope, texture
+from sfumato.finish.flatten import flattened, slope
 from sfumato.oklab import evenly, from_evenly, oklab_to_srgb, srgb_to_oklab
 from sfumato.regions import find_regions
 
@@ -79,7 +79,7 @@ def separate_colours(pixels: NDArray[np.float32]) -> Layers:
         solid = inside
     lab = flattened(seen, inside)
     steep = slope(lab)
-    noise = texture(lab, solid)
+    noise = float(np.median(steep[solid]))
     limit = max(0.035, 2.5 * noise)
     flat = solid & (steep < limit)
     if not flat.any():
@@ -131,27 +131,40 @@ def _label(
     core[inside] = nearest_index(lab[inside], centres)
     labels: NDArray[np.int64] = core.copy()
     core[~flat] = -1
-    y, x = np.nonzero(inside & ~flat)
-    rows = np.arange(len(y))
-    allowed = np.zeros((len(y), len(centres)), np.bool_)
-    padded = np.pad(core, 2, constant_values=-1)
-    for dy in range(5):
-        for dx in range(5):
-            seen = padded[y + dy, x + dx]
-            allowed[rows[seen >= 0], seen[seen >= 0]] = True
-    distance = ((lab[y, x][:, None, :] - centres) ** 2).sum(axis=2)  # (n, k)
-    choice = np.where(allowed, distance, np.inf).argmin(axis=1)
-    labels[y, x] = np.where(allowed.any(axis=1), choice, labels[y, x])
+    edge = np.nonzero(inside & ~flat)
+    near = _counts(_masks(core, range(len(centres))), 2) > 0  # (k, s, s)
+    allowed = near[:, edge[0], edge[1]]  # (k, n)
+    distance = ((lab[edge] - centres[:, None]) ** 2).sum(axis=2)
+    choice = np.where(allowed, distance, np.inf).argmin(axis=0)
+    labels[edge] = np.where(allowed.any(axis=0), choice, labels[edge])
     return labels
+
+
+def _masks(labels: NDArray[np.int64], wanted: range) -> NDArray[np.uint8]:
+    """(k, s, s): 1 where (s, s) labels are the k-th of the wanted ones."""
+    masks: NDArray[np.bool_] = labels.astype(np.int8) == np.array(wanted, np.int8)[:, None, None]
+    return masks.view(np.uint8)
+
+
+def _counts(masks: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
+    """How many of the 2 radius + 1 squared pixels around each are set, for (k, s, s) masks."""
+    for axis in (1, 2):
+        total = masks.copy()
+        for shift in range(1, radius + 1):
+            ahead: list[slice] = [slice(None)] * 3
+            behind = ahead.copy()
+            ahead[axis], behind[axis] = slice(shift, None), slice(None, -shift)
+            total[tuple(behind)] += masks[tuple(ahead)]
+            total[tuple(ahead)] += masks[tuple(behind)]
+        masks = total
+    return masks
 
 
 def _without_patches(
     labels: NDArray[np.int64], lab: NDArray[np.float64], centres: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """Labels after a majority vote, with patches that are only noise or soft edge given away."""
-    shifted = Image.fromarray((labels + 1).astype(np.uint8))
-    voted = np.asarray(shifted.filter(ImageFilter.ModeFilter(3)), np.int64) - 1
-    labels = np.where((labels >= 0) & (voted >= 0), voted, labels)
+    labels = _voted(labels, len(centres))
     scale = (labels.shape[0] / 256) ** 2
     for k in range(len(centres)):
         patches = find_regions(labels == k)
@@ -177,6 +190,17 @@ def _without_patches(
                 gaps = ((lab[window][own][:, None] - centres[list(ends)]) ** 2).sum(axis=2)
                 view[own] = np.array(ends)[gaps.argmin(axis=1)]
     return labels
+
+
+def _voted(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Each pixel's label becomes the one that most of its eight neighbours and itself have.
+
+    At least three must agree; what is clear keeps its place.
+    """
+    votes = _counts(_masks(labels, range(-1, count)), 1)  # (k + 1, s, s)
+    winner = votes.argmax(axis=0) - 1
+    agreed = (votes.max(axis=0) >= 3) & (winner >= 0) & (labels >= 0)
+    return np.where(agreed, winner, labels)
 
 
 def _is_thin(patch: NDArray[np.bool_]) -> bool:

@@ -56,15 +56,16 @@ def trace(layers: Layers) -> list[Shape]:
     fields[0] = fields[1:].max(axis=0) + 2.0 * fields[0] - 1.0
 
     later = fields.copy()  # the strongest of this colour and all painted after it
-    for k in range(count - 2, -1, -1):
+    for k in range(count - 2, 0, -1):
         np.maximum(later[k], later[k + 1], out=later[k])
     earlier = fields[0].copy()  # the strongest of what was painted before, or "clear"
     shapes = []
     for k in range(1, count):
-        field = later[k] - earlier
         # (under noise the first shape reaches everywhere, because dropped dust would leave holes)
         if k + 1 < count and not (busy and k == 1):
-            field = np.minimum(field, _reach((fields[k] >= later[k]) & (field > 0.0)))
+            field = _within_reach(fields[k], later[k], earlier)
+        else:
+            field = later[k] - earlier
         np.maximum(earlier, fields[k], out=earlier)
         outlines = _outlines(field, dust)
         if outlines:
@@ -113,20 +114,33 @@ def _blurred(cover: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
         width[axis] = (radius, radius)
         padded = np.pad(layer, width, mode="edge")
         length = layer.shape[axis]
-        layer = np.zeros_like(layer)
+        layer, part = np.zeros_like(layer), np.empty_like(layer)
         for start, weight in enumerate(kernel.tolist()):
-            layer += np.float32(weight) * padded.take(range(start, start + length), axis=axis)
+            rows = (
+                padded[start : start + length] if axis == 0 else padded[:, start : start + length]
+            )
+            layer += np.multiply(rows, np.float32(weight), out=part)
     return layer
 
 
-def _reach(own: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Positive up to the underlap around a shape's visible pixels, negative beyond."""
-    mask = Image.fromarray(own.astype(np.uint8) * 255)
+def _within_reach(
+    own: NDArray[np.float32], later: NDArray[np.float32], earlier: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """``later - earlier`` up to the underlap around a shape's visible pixels, -1 beyond."""
+    visible = (own >= later) & (own > earlier)
+    field = np.full_like(own, -1.0)
+    rows, columns = np.nonzero(visible.any(axis=1))[0], np.nonzero(visible.any(axis=0))[0]
+    if len(rows) == 0:
+        return field
     radius = round(_UNDERLAP * own.shape[0] / FRAME)
+    top, left = max(int(rows[0]) - radius - 1, 0), max(int(columns[0]) - radius - 1, 0)
+    window = np.s_[top : rows[-1] + radius + 2, left : columns[-1] + radius + 2]
+    mask = Image.fromarray(visible[window].astype(np.uint8) * 255)
     # a box blur is above zero as far as a maximum filter would reach, and much quicker
     near = np.asarray(mask.filter(ImageFilter.BoxBlur(radius))) > 0
-    reach: NDArray[np.float32] = np.where(near, np.float32(1.0), np.float32(-1.0))
-    return reach
+    reached = np.minimum(later[window] - earlier[window], np.float32(1.0))
+    np.copyto(field[window], reached, where=near)
+    return field
 
 
 def _outlines(field: NDArray[np.float32], dust: float) -> tuple[Outline, ...]:
