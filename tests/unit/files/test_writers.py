@@ -60,6 +60,19 @@ def test_png_texts_are_international_text_chunks(make_image: MakeImage) -> None:
     assert texts["sfumato_pixels"] == make_image().pixel_sha256
 
 
+def test_png_of_a_flat_drawing_is_smaller_than_pillows(make_image: MakeImage) -> None:
+    rows, columns = np.mgrid[:300, :200]
+    inside = (rows - 150) ** 2 + (columns - 100) ** 2 < 80**2
+    image = make_image(width=200, height=300)
+    pixels = np.where(inside[..., None], np.array([192, 58, 43, 255]), 0).astype(np.uint8)
+    flat = encode_image(replace(image, pixels=pixels), "png", WriteOptions(metadata=False))
+    traced_by_nobody = replace(image, pixels=pixels, svg=None)
+    usual = encode_image(traced_by_nobody, "png", WriteOptions(metadata=False))
+    assert (np.asarray(_open(flat)) == pixels).all()
+    assert (np.asarray(_open(usual)) == pixels).all()
+    assert len(flat) < 0.9 * len(usual)
+
+
 @pytest.mark.parametrize("format", ["jpeg", "webp"])
 def test_exif_comment_is_what_a1111_reads(format: str, make_image: MakeImage) -> None:
     comment = (
