@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -187,7 +188,12 @@ class Index:
             "SELECT path, size, mtime_ns, content, trouble FROM files WHERE path > ? AND path < ?",
             _span(folder),
         )
-        return {row[0]: _File(*row) for row in rows}
+        known = {row[0]: _File(*row) for row in rows}
+        if not all(
+            isinstance(f.path, bytes) and isinstance(f.content, bytes) for f in known.values()
+        ):
+            raise sqlite3.DatabaseError("a row makes no sense")
+        return known
 
     def _take_in(self, changed: Sequence[_File]) -> Iterator[_File]:
         """Store each file, a batch at a time, and give it with its content or its trouble."""

@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 _APPLICATION = 0x5366496E  # "SfIn", in the header of every index
 _VERSION = 1  # of the schema below
 _PATIENCE = 30.0  # seconds to wait for another process that writes
+_OF_THE_PLACE = ("locked", "unable to open", "readonly", "full", "I/O")  # in SQLite's messages
 
 # A picture is known by its content: moved or copied, it keeps its vector.
 _SCHEMA = (
@@ -70,10 +71,10 @@ class IndexFile:
         """
         try:
             return work()
-        except sqlite3.OperationalError as error:  # locked, full, read-only ... or a table missing
-            if "no such" not in str(error):
+        except sqlite3.OperationalError as error:  # the place, or what is in the file
+            if any(words in str(error) for words in _OF_THE_PLACE):
                 raise self._unusable(error) from None
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):  # the second: text that is none
             pass
         self.database.close()
         self._set_aside()

@@ -81,9 +81,9 @@ def _coarse(
     else:
         rows = database.execute("SELECT id, vector FROM vectors").fetchall()
         ids = np.array([row[0] for row in rows], np.int64)
-        joined = b"".join(row[1] for row in rows)
-        if len(joined) != len(rows) * query.nbytes:
+        if not all(isinstance(row[1], bytes) and len(row[1]) == query.nbytes for row in rows):
             raise sqlite3.DatabaseError("a vector has another length")
+        joined = b"".join(row[1] for row in rows)
         scores = np.frombuffer(joined, "<f4").reshape(len(rows), len(query)) @ query
     if not np.isfinite(scores).all():
         raise sqlite3.DatabaseError("a vector is not finite")
@@ -103,6 +103,8 @@ def _fine(
         "AND trouble IS NULL",
         (json.dumps(ids), *span),
     ).fetchall()
+    if not all(isinstance(path, bytes) and len(vector) == query.nbytes for path, vector in rows):
+        raise sqlite3.DatabaseError("a row makes no sense")
     matrix = np.frombuffer(b"".join(row[1] for row in rows), "<f4").reshape(-1, len(query))
     scores = matrix.astype(np.float64) @ query.astype(np.float64)
     return list(zip((row[0] for row in rows), scores.round(DECIMALS).tolist(), strict=True))
