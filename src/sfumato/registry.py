@@ -130,10 +130,21 @@ def own_models_folder() -> Path:
     return Path(data) / "sfumato" / "models"
 
 
+def own_picture_text_folder() -> Path:
+    """Where a person's own picture-text models lie: ``$XDG_DATA_HOME/sfumato/picture-text``."""
+    return own_models_folder().with_name("picture-text")
+
+
 def _own_models() -> Iterator[Entry]:
     """An entry for each folder that ``sfumato train export`` wrote."""
     for sheet in sorted(own_models_folder().glob("*/model.json")):
         yield Entry(name=sheet.parent.name, target="sfumato.backends.onnx:load", summary="your own")
+
+
+def _own_picture_text() -> Iterator[Entry]:
+    """The same for models that were trained with ``sfumato train clip``."""
+    for sheet in sorted(own_picture_text_folder().glob("*/model.json")):
+        yield Entry(name=sheet.parent.name, target="sfumato.clip.sguardo:load", summary="your own")
 
 
 MODELS = Registry("model", "sfumato.models", error=ModelError, discover=_own_models)
@@ -142,7 +153,10 @@ SCHEDULERS = Registry("scheduler", "sfumato.schedulers")
 WRITERS = Registry("file format", "sfumato.writers")
 CHECKS = Registry("check", "sfumato.checks")
 PICTURE_TEXT_MODELS = Registry(
-    "picture-text model", "sfumato.picture_text_models", error=ModelError
+    "picture-text model",
+    "sfumato.picture_text_models",
+    error=ModelError,
+    discover=_own_picture_text,
 )
 
 for _entry in (
@@ -151,9 +165,11 @@ for _entry in (
 ):
     MODELS.add(_entry)
 
-PICTURE_TEXT_MODELS.add(
-    Entry(name="fake", target="sfumato.clip.fake:load", summary="compares colours by name")
-)
+for _entry in (
+    Entry(name="sguardo", target="sfumato.clip.sguardo:load", summary="the built-in model"),
+    Entry(name="fake", target="sfumato.clip.fake:load", summary="compares colours by name"),
+):
+    PICTURE_TEXT_MODELS.add(_entry)
 
 for _name, _summary in (
     ("euler", "first order, the reference (Liu et al. 2022)"),
@@ -197,7 +213,18 @@ for _name, _room, _summary, _caps in (
     ("off_centre", "drawing", "the drawing sits away from the middle", set()),
     ("speckles", "drawing", "stray islands of a few pixels", set()),
     ("ragged_alpha", "alpha", "half-transparent haze in place of clear or solid", set()),
+    ("halo", "alpha", "a fringe of another ground around the drawing", set()),
+    ("chequerboard", "grids", "grey and white squares painted in place of transparency", set()),
+    ("opaque_ground", "alpha", "a ground where a clear canvas was asked for", {"plan"}),
     ("wrong_colour", "colour", "the asked colour is not the main one", {"prompt"}),
+    ("palette_drift", "colour", "an asked colour came out as another shade", {"prompt"}),
+    ("low_contrast", "legible", "the drawing hardly stands out from its ground", set()),
+    ("vanishes", "legible", "not to be seen on light, or on dark, pages", set()),
+    ("illegible", "legible", "cannot be made out at 16 or 32 pixels", set()),
+    ("blur", "noise", "even the crispest edges are soft", set()),
+    ("jpeg_noise", "noise", "JPEG's ringing around the edges of flat art", set()),
+    ("banding", "noise", "gradients in visible steps", set()),
+    ("seams", "grids", "jumps on a regular grid, where patches do not fit", set()),
     ("unknown_subject", "drawing", "the model was never shown this subject", {"plan", "words"}),
 ):
     CHECKS.add(

@@ -6,8 +6,10 @@ from sfumato.checks.look import SHADE, Look, colour_distance
 from sfumato.colours import basic_name, rgb_of, to_hex
 from sfumato.request import Finding
 
-__all__ = ["wrong_colour"]
+__all__ = ["palette_drift", "wrong_colour"]
 
+_DRIFT = 0.03  # distance in evened Oklab: seen side by side; our own drawings stay below 0.02
+_DRIFT_SHARE = 0.1  # of the drawing: a smaller patch is not the colour that was asked for
 _ASKED_SHARE = 0.35  # of the drawing: a red fox keeps its white cheeks and dark ears
 
 
@@ -39,4 +41,37 @@ def wrong_colour(look: Look) -> list[Finding]:
             f"{found:.0%} {asked}.",
             measure=round(found, 4),
         )
+    ]
+
+
+def drifts(look: Look) -> list[tuple[str, str, str, float]]:
+    """(what, asked, found, distance) of each colour that the plan fixed."""
+    if look.asked is None:
+        return []
+    ground, tint = look.asked.background, look.asked.tint
+    found: list[tuple[str, str, str, float]] = []
+    if ground is not None and ground != "transparent" and look.ground is not None:
+        found.append(("ground", ground, look.ground, colour_distance(ground, look.ground)))
+    if tint is not None and look.has_drawing:
+        shades = [to_hex(rgb) for rgb, share in look.colours if share >= _DRIFT_SHARE]
+        gaps = {shade: colour_distance(shade, tint) for shade in shades}
+        if gaps:
+            nearest = min(shades, key=lambda shade: gaps[shade])
+            found.append(("drawing", tint, nearest, gaps[nearest]))
+    return found
+
+
+def palette_drift(look: Look) -> list[Finding]:
+    """A colour that was asked for came out as another shade."""
+    moved = [drift for drift in drifts(look) if drift[3] > _DRIFT]
+    # a tint that is not there at all is ``wrong_colour``
+    moved = [drift for drift in moved if drift[0] != "drawing" or not wrong_colour(look)]
+    return [
+        Finding(
+            check="palette_drift",
+            severity="warning" if what == "ground" else "note",
+            message=f"The {what} was to be {asked} and is {shade}.",
+            measure=round(gap, 4),
+        )
+        for what, asked, shade, gap in moved
     ]

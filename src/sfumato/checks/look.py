@@ -36,6 +36,7 @@ _BORDER_SHARE = 0.7  # of an opaque picture's border in one colour: then that is
 _CLEAR_SHARE = 0.01  # of the picture fully clear: then it has no ground of its own
 _LEAST_DRAWN = 0.004  # of the drawing's square: less is a mark, not a drawing
 SHADE = 0.1  # distance in evened Oklab between two shades of one colour
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
 _COLOUR_SIDE = 256  # enough to name colours, and four times quicker than 512
 
 
@@ -156,6 +157,27 @@ class Look:
         laid: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
         return laid
 
+    @cached_property
+    def backdrop(self) -> tuple[int, int, int]:
+        """White under a dark drawing and black under a light one: nothing hides on it."""
+        sample = self.small[::4, ::4].reshape(-1, 4)
+        solid = sample[sample[:, 3] >= 128][:, :3]
+        bright = float((solid @ _LUMA).mean()) if len(solid) else 0.0
+        return (255, 255, 255) if bright < 128 else (0, 0, 0)
+
+    @cached_property
+    def luma(self) -> NDArray[np.float32]:
+        """(h, w), as ``small``: Rec. 709 luma, 0 to 255, of the picture on its ``backdrop``."""
+        return self.luma_of(self.small)
+
+    def luma_of(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(..., 4) pixels of this picture as luma on its ``backdrop``."""
+        luma: NDArray[np.float32] = part[..., :3] @ _LUMA
+        if self.transparent:
+            behind = np.float32(self.backdrop[0])
+            luma = behind + (luma - behind) * (part[..., 3] * np.float32(1 / 255))
+        return luma
+
     # ------------------------------------------------------------ ground and drawing
 
     @cached_property
@@ -167,19 +189,25 @@ class Look:
     def ground(self) -> str | None:
         """The colour behind the drawing; None when it is clear, or when a scene fills the canvas.
 
-        The asked ground where there is one, otherwise what most of the border shows.
+        The asked ground where the border shows it, otherwise what most of the border shows.
         """
         asked = None if self.asked is None else self.asked.background
-        if asked is not None and asked != "transparent":
-            return asked
+        if asked == "transparent":
+            asked = None
         if self.transparent:
-            return None
+            return asked
         border = self._border
-        middle = np.median(border, axis=0)
-        near = np.abs(border - middle).max(axis=1) <= _NEAR
+        if asked is not None and self._share_near(asked) > 0:
+            return asked
+        near = np.abs(border - np.median(border, axis=0)).max(axis=1) <= _NEAR
         if near.mean() < _BORDER_SHARE:
-            return None
+            return asked
         return to_hex(np.median(border[near], axis=0))
+
+    def _share_near(self, colour: str) -> float:
+        """Which part of the border is of about this colour."""
+        gap = np.abs(self._border - np.array(rgb_of(colour), np.int16)).max(axis=1)
+        return float((gap <= _NEAR).mean())
 
     @cached_property
     def drawn(self) -> NDArray[np.bool_]:

@@ -1,0 +1,68 @@
+"""Measure every check on planted defects and on clean pictures, and write the page about them.
+
+    sfumato train data icons --preset judge --out data/judge
+    python evals/checks.py --data data/curated --data data/judge --write-docs
+
+Clean pictures are icons as their designers drew them (where a data folder has held-out icons,
+only those) and chiaro's drawings that a person accepted. Each plant breaks clean pictures at
+several strengths. Recall is measured from the strength on that people see; false alarms on every
+clean picture. Prints one JSON line and adds it to ``benchmarks/results/checks.jsonl``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from measures.record import ROOT, append_record, make_record
+from planted import clean, load_themes
+from planted.measure import measure
+from planted.page import checks_page
+
+from sfumato.errors import SfumatoError
+
+RESULTS = ROOT / "benchmarks" / "results" / "checks.jsonl"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--data", type=Path, action="append", required=True, help="folder of icons; repeatable"
+    )
+    parser.add_argument("--icons", type=int, default=133, help="icons of each folder")
+    parser.add_argument("--drawings", type=int, help="of chiaro; all accepted ones if not given")
+    parser.add_argument("--plants", type=int, default=60, help="pictures broken at each strength")
+    parser.add_argument("--split", help="take icons of this split, not the held-out ones")
+    parser.add_argument("--only", help="checks, with commas between")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--write-docs", action="store_true")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    asked = parser.parse_args(arguments)
+    only = None if asked.only is None else asked.only.split(",")
+    try:
+        samples = [
+            sample
+            for folder in asked.data
+            for sample in clean.icons(folder, asked.icons, asked.split)
+        ]
+        samples += clean.drawings(limit=asked.drawings)
+        figures = measure(samples, load_themes(), only=only, each=asked.plants)
+    except SfumatoError as error:
+        print(error.one_line(), file=sys.stderr)
+        return error.exit_code
+    command = "python evals/checks.py --data data/curated --data data/judge --write-docs"
+    record = make_record("checks", command, figures)
+    append_record(record, asked.results)
+    if asked.write_docs:
+        asked.docs.mkdir(parents=True, exist_ok=True)
+        (asked.docs / "checks.md").write_text(checks_page(record), "utf-8")
+    print(json.dumps(record, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

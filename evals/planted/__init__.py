@@ -1,0 +1,9 @@
+"""Defects planted into clean pictures on purpose, so that the checks can be measured.
+
+One file a theme; each plant is a function that breaks a clean picture by a given strength. The
+check it is meant for should speak, on the broken picture and not on the clean one.
+"""
+
+from planted.registry import PLANTS, Broken, Plant, Sample, load_themes, plant
+
+__all__ = ["PLANTS", "Broken", "Plant", "Sample", "load_themes", "plant"]
