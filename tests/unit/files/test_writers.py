@@ -62,9 +62,11 @@ def test_png_texts_are_international_text_chunks(make_image: MakeImage) -> None:
 
 def test_png_of_a_flat_drawing_is_smaller_than_pillows(make_image: MakeImage) -> None:
     rows, columns = np.mgrid[:300, :200]
-    inside = (rows - 150) ** 2 + (columns - 100) ** 2 < 80**2
+    from_edge = 80.0 - np.hypot(rows - 150, columns - 100)  # of a disc, with a soft rim
+    alpha = np.clip(255.0 * (from_edge + 0.5), 0.0, 255.0)
     image = make_image(width=200, height=300)
-    pixels = np.where(inside[..., None], np.array([192, 58, 43, 255]), 0).astype(np.uint8)
+    pixels = np.stack([np.full_like(alpha, shade) for shade in (192, 58, 43)] + [alpha], axis=2)
+    pixels = np.where(alpha[..., None] > 0, pixels, 0).astype(np.uint8)
     flat = encode_image(replace(image, pixels=pixels), "png", WriteOptions(metadata=False))
     traced_by_nobody = replace(image, pixels=pixels, svg=None)
     usual = encode_image(traced_by_nobody, "png", WriteOptions(metadata=False))
