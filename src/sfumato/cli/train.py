@@ -7,6 +7,7 @@ default install neither has it nor misses it.
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ from typing import Any
 import click
 
 from sfumato.errors import MissingExtraError, RequestError
-from sfumato.registry import MODELS, own_models_folder
+from sfumato.registry import (
+    MODELS,
+    PICTURE_TEXT_MODELS,
+    own_models_folder,
+    own_picture_text_folder,
+)
 
 _EXTRA_PACKAGES = frozenset({"torch", "safetensors", "onnx", "onnxscript", "transformers"})
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -75,23 +81,66 @@ def chiaro(data_: Path, **options: Any) -> None:
     call("sfumato.training.run:train", data=data_, **options)
 
 
+@train.command(
+    short_help="Train a picture-text model (CLIP).",
+    epilog="""\b
+Examples:
+  sfumato train clip --data my-icons --out my-run --minutes 30
+  sfumato train clip --data my-icons --out my-run --resume
+  sfumato train export my-run --data my-icons --name my-eye
+""",
+)
+@click.option("--data", "data_", type=_EXISTING_FOLDER, required=True, help="Pictures, captions.")
+@click.option("--preset", default="sguardo", show_default=True, help="The size of model.")
+@click.option(
+    "--out", "--output", "out", type=_FOLDER, required=True, help="The run's folder; also to go on."
+)
+@click.option("--resume", is_flag=True, help="Continue the run that is in --out.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so long.")
+@click.option("--steps", type=click.IntRange(min=1), help="Stop after so many steps.")
+@click.option("--batch-size", type=click.IntRange(min=2), help="Pictures a step.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+@click.option("--measure", type=_EXISTING_FOLDER, help="A built set to measure on, never learnt.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Where the run starts from.")
+def clip(data_: Path, **options: Any) -> None:
+    """Train a model that compares pictures with words, on your own pictures or a built set.
+
+    Some pictures are kept away from training; how many of them it names, and how often words find
+    the right one, is said every two minutes and kept in figures.jsonl.
+    """
+    call("sfumato.training.picture_text:train", data=data_, **options)
+
+
 @train.command(short_help="Make a model folder out of a run.")
 @click.argument("run", type=_EXISTING_FOLDER)
 @click.option("--data", "data_", type=_EXISTING_FOLDER, required=True, help="What it learnt from.")
-@click.option("--name", required=True, help="What to call it: sfumato --model NAME finds it.")
+@click.option("--name", required=True, help="What to call it; --model NAME finds it.")
 @click.option("--out", type=_FOLDER, help="Write the folder here instead, to ship elsewhere.")
 def export(run: Path, data_: Path, name: str, out: Path | None) -> None:
-    """Turn a training run into a model that sfumato draws with, parity checked."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name) or (out is None and name in MODELS):
+    """Turn a training run into a model that sfumato draws or looks with, parity checked."""
+    looks = _kind_of(run) == "picture-text"
+    taken = name in (PICTURE_TEXT_MODELS if looks else MODELS)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name) or (out is None and taken):
         raise RequestError(
             f"A model of yours cannot be called {name!r}.",
             hint="Use lower-case letters, digits and dashes, and a name no model has yet.",
         )
-    folder = out if out is not None else own_models_folder() / name
-    call("sfumato.training.export:export", run=run, data=data_, out=folder, name=name)
+    own = own_picture_text_folder() if looks else own_models_folder()
+    folder = out if out is not None else own / name
+    target = "picture_text_export:export_picture_text" if looks else "export:export"
+    call(f"sfumato.training.{target}", run=run, data=data_, out=folder, name=name)
     click.echo(f"The model is in {folder}.")
     if out is None:
-        click.echo(f'Draw with it: sfumato "a red fox" --model {name}')
+        use = f'rank "a red fox" *.png --model {name}' if looks else f'"a red fox" --model {name}'
+        click.echo(f"{'Look' if looks else 'Draw'} with it: sfumato {use}")
+
+
+def _kind_of(run: Path) -> str:
+    """What kind of model a run trains, as its card says; empty where there is no card to read."""
+    try:
+        return str(json.loads((run / "run.json").read_text("utf-8"))["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def call(target: str, **options: Any) -> Any:
