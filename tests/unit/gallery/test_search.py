@@ -1,0 +1,177 @@
+"""Finding by words, filters, and what pictures show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfumato.errors import ModelError, RequestError
+from sfumato.gallery import Library, Query
+from sfumato.gallery.text import fold, parse_search
+from sfumato.gallery.vectors import PictureSearch
+from sfumato.request import GeneratedImage
+
+Draw = Callable[..., GeneratedImage]
+
+PROMPTS = (
+    "a red fox",
+    "red boots for a fox",
+    "Ein größerer Wal",
+    "crème brûlée on a t-shirt",
+    "狐狸在雪中",
+    "an AND or NOT gate",
+    'a sign "it\'s 100% off; DROP TABLE"',
+)
+
+
+@pytest.fixture
+def full(library: Library, draw: Draw) -> Library:
+    for prompt in PROMPTS:
+        library.add(draw(prompt))
+    return library
+
+
+def found(library: Library, text: str) -> set[int]:
+    return {PROMPTS.index(picture.prompt) for picture in library.walk(Query(text=text))}
+
+
+def test_words_find_what_they_mean(full: Library) -> None:
+    for text, expected in (
+        ("fox", {0, 1}),
+        ("FOX red", {0, 1}),
+        ("re", {0, 1}),
+        ('"red fox"', {0}),
+        ('"red fo"', set()),
+        ("fox -boots", {0}),
+        ("-fox -wal", {3, 4, 5, 6}),
+        ("grosser", {2}),
+        ("GRÖßER", {2}),
+        ("creme brulee", {3}),
+        ("t-shirt", {3}),
+        ("shirt", {3}),
+        ("狐狸", {4}),
+        ("雪", {4}),
+        ("not", {5}),
+        ("AND OR NOT", {5}),
+        ("100%", {6}),
+        ("it's", {6}),
+        ("unheard", set()),
+        ("", set(range(7))),
+        ("   ", set(range(7))),
+        ('"', set(range(7))),
+        ("- * ( ) : ^", set(range(7))),
+    ):
+        assert found(full, text) == expected, text
+
+
+def test_labels_and_file_names_are_words_too(library: Library, draw: Draw) -> None:
+    picture = library.add(draw("a red fox"), tags=["Wild Life"])
+    assert library.count(Query(text="wild")) == 1
+    library.mark([picture.id], remove_tags=["Wild Life"], add_to=["Zoo"])
+    assert library.count(Query(text="wild")) == 0
+    assert library.count(Query(text="zoo fox fake")) == 1
+
+
+@settings(max_examples=40)
+@given(st.text(max_size=40))
+def test_any_text_can_be_searched_for(text: str) -> None:
+    terms = parse_search(text)
+    assert all(word == fold(word)[0] for term in terms for word in term.words)
+
+
+@pytest.mark.parametrize("text", ['"a" OR "b"', "fox*", "NEAR(a b)", "words:fox", "{", "'", "\\", "ab:*c", "!a & b | <->"])  # fmt: skip
+def test_nothing_typed_is_an_operator(full: Library, text: str) -> None:
+    full.query(Query(text=text))  # neither database may take it for syntax
+
+
+def test_every_filter_narrows(library: Library, draw: Draw) -> None:
+    fox = library.add(draw("a red fox"))
+    spotted = library.add(draw("a red fox", seed=9, style="striped"))
+    for query, expected in (
+        (Query(model="fake"), 2),
+        (Query(model="chiaro"), 0),
+        (Query(source="sfumato"), 2),
+        (Query(source="comfyui"), 0),
+        (Query(since=datetime.now(timezone.utc) - timedelta(hours=1)), 2),
+        (Query(until=datetime.now(timezone.utc) - timedelta(hours=1)), 0),
+        (Query(until=datetime.now(timezone.utc) + timedelta(hours=1)), 2),
+        (Query(colour=fox.colours[0]), 2),
+        (Query(defect="none"), sum(not p.findings for p in (fox, spotted))),
+        (Query(defect="any"), sum(bool(p.findings) for p in (fox, spotted))),
+    ):
+        assert library.count(query) == expected, query
+    names = {finding.check for finding in (*fox.findings, *spotted.findings)}
+    for name in names:
+        having = {p.id for p in (fox, spotted) if name in {f.check for f in p.findings}}
+        assert {p.id for p in library.walk(Query(defect=name))} == having
+    other = next(c for c in ("green", "yellow", "red") if c not in fox.colours + spotted.colours)
+    assert library.count(Query(colour=other)) == 0
+    assert library.labels("colour") == {
+        colour: sum(colour in p.colours for p in (fox, spotted))
+        for colour in {*fox.colours, *spotted.colours}
+    }
+    assert library.models() == {"fake": 2}
+
+
+def test_a_colour_may_have_any_of_its_names(own: Library, draw: Draw) -> None:
+    picture = own.add(draw())
+    red = np.zeros((8, 8, 4), np.uint8)
+    red[..., 0], red[..., 3] = 220, 255
+    from sfumato.gallery.records import colours_of
+
+    assert colours_of(red) == ("red",)
+    assert colours_of(np.zeros((8, 8, 4), np.uint8)) == ()
+    same = "gray" if picture.colours[0] == "grey" else picture.colours[0]
+    assert own.count(Query(colour=same)) == 1
+    with pytest.raises(RequestError):
+        own.count(Query(colour="ultraviolent"))
+    with pytest.raises(RequestError):
+        own.labels("moods")
+
+
+# ---------------------------------------------------------------- what pictures show
+
+
+def test_pictures_are_found_by_what_they_show(library: Library, draw: Draw) -> None:
+    pictures = [library.add(draw(prompt)) for prompt in ("one", "two", "three", "four")]
+    search = PictureSearch(library, "fake")
+    assert search.by_text("red") == []
+    seen: list[tuple[int, int]] = []
+    assert search.update(lambda done, total: seen.append((done, total))) == 4
+    assert seen[-1] == (4, 4)
+    assert search.update() == 0
+    for picture in pictures:
+        best = search.by_text(f"something {picture.colours[0]}", limit=4)
+        assert len(best) == 4
+        assert picture.colours[0] in best[0].picture.colours
+        assert [match.score for match in best] == sorted((m.score for m in best), reverse=True)
+        like = search.by_picture(picture.id, limit=4)
+        assert picture.id not in {match.picture.id for match in like}
+        assert len(like) == 3
+        (self_found,) = search.by_pixels(draw(picture.prompt).pixels, limit=1)
+        assert self_found.score == pytest.approx(1.0, abs=2e-3)
+    narrowed = search.by_text("red", query=Query(text="three"))
+    assert [match.picture.prompt for match in narrowed] == ["three"]
+
+
+def test_pictures_that_went_or_broke_are_passed_over(library: Library, draw: Draw) -> None:
+    whole, broken, gone = (library.add(draw(seed=seed)) for seed in (1, 2, 3))
+    broken.path.write_bytes(b"not a picture")
+    gone.path.unlink()
+    search = PictureSearch(library, "fake")
+    assert search.update() == 1
+    assert [match.picture.id for match in search.by_text("red")] == [whole.id]
+    library.trash([whole.id])
+    assert search.by_text("red") == []
+    library.purge()
+    assert search.by_text("red", query=Query(trashed=True)) == []
+
+
+def test_without_its_model_the_error_says_so(own: Library) -> None:
+    with pytest.raises(ModelError):
+        PictureSearch(own, "no such model")
