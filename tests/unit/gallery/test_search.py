@@ -84,7 +84,10 @@ def test_any_text_can_be_searched_for(text: str) -> None:
     assert all(word == fold(word)[0] for term in terms for word in term.words)
 
 
-@pytest.mark.parametrize("text", ['"a" OR "b"', "fox*", "NEAR(a b)", "words:fox", "{", "'", "\\", "ab:*c", "!a & b | <->"])  # fmt: skip
+SYNTAX = '"a" OR "b"|fox*|NEAR(a b)|words:fox|{|\'|\\|ab:*c|!a & b|a <-> b|-|(|%|_'
+
+
+@pytest.mark.parametrize("text", SYNTAX.split("|"))
 def test_nothing_typed_is_an_operator(full: Library, text: str) -> None:
     full.query(Query(text=text))  # neither database may take it for syntax
 
