@@ -33,6 +33,11 @@ def measure(
         own = [one for one in plants if one.check == entry.name]
         found = [_planted(entry, one, samples, each) for one in own]
         alarms, seen = _false_alarms(entry, samples)
+        for one in found:  # strength 0 plants nothing: what was demanded is there
+            for row in one["strengths"]:
+                if row["strength"] == 0:
+                    alarms += [f"{one['name']} at 0"] * row["found"]
+                    seen += row["planted"]
         figures[entry.name] = {"plants": found, "clean": seen, "false_alarms": alarms}
         figures[entry.name] |= _summary(found, len(alarms), seen)
         print(f"{entry.name}: {figures[entry.name]}", file=sys.stderr)

@@ -1,8 +1,9 @@
 """Lettering, read by optical character recognition: what was asked must read back, nothing else.
 
 The reader is RapidOCR (the ``[ocr]`` extra; PP-OCR models inside, no network), and it sees letters
-in much that is none: a drawn circle is an "O" at 0.8. So only confident readings of two characters
-or more count as lettering, and unconfident ones of three or more, set in a line, as garbled.
+in much that is none: a drawn circle is an "O" at 0.8, a row of windows "LLL" at 0.99. So only
+confident readings of two different characters count as lettering, and less confident ones of three,
+set in a line, as garbled.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -26,7 +28,7 @@ __all__ = ["Reading", "misread_lettering", "read_lettering", "stray_lettering"]
 _SIDE = 736  # pixels: what the text detector works at
 _SURE = 0.95  # score from which a reading of several characters is lettering
 _LEGIBLE = 0.7  # score from which asked lettering counts as readable
-_GARBLED = 0.6  # score from which something is lettering at all
+_GARBLED = 0.7  # score from which something is lettering at all
 _LONG = 1.5  # width over height of what could be a word
 _PALE = 150  # mean lightness, of 255, from which a clear drawing is read on a dark ground
 
@@ -43,6 +45,9 @@ class Reading:
     text: str
     score: float  # 0..1, the reader's own confidence
     box: tuple[int, int, int, int]  # in the picture's pixels
+
+
+_known: WeakKeyDictionary[Look, list[Reading]] = WeakKeyDictionary()  # two checks read a picture
 
 
 def misread_lettering(look: Look) -> list[Finding]:
@@ -75,14 +80,14 @@ def stray_lettering(look: Look) -> list[Finding]:
     asked = {_folded(text) for text in wanted}
     findings = []
     for line in read_lettering(look):
-        characters = sum(character.isalnum() for character in line.text)
+        different = len({character for character in line.text if character.isalnum()})
         if any(_folded(line.text) in text or text in _folded(line.text) for text in asked):
             continue
         left, top, right, bottom = line.box
         in_line = right - left >= _LONG * (bottom - top)
-        if line.score >= _SURE and characters >= 2:
+        if line.score >= _SURE and different >= 2:
             message = f"Lettering that nobody asked for: {line.text!r}."
-        elif _GARBLED <= line.score < _SURE and characters >= 3 and in_line:
+        elif _GARBLED <= line.score < _SURE and different >= 3 and in_line:
             message = f"Garbled lettering, something like {line.text!r}."
         else:
             continue
@@ -99,10 +104,16 @@ def stray_lettering(look: Look) -> list[Finding]:
 
 
 def read_lettering(look: Look) -> list[Reading]:
-    """Every line that the reader sees in a picture, in reading order.
+    """Every line that the reader sees in a picture, in reading order; read once a ``Look``.
 
     Raises: MissingExtraError: the ``[ocr]`` extra is not installed.
     """
+    if look not in _known:
+        _known[look] = _read(look)
+    return _known[look]
+
+
+def _read(look: Look) -> list[Reading]:
     ground = (255, 255, 255)
     if look.transparent and look.drawn.any():
         light = float(look.small[..., :3][look.drawn].mean())

@@ -1,9 +1,9 @@
 """Does the picture show what was asked? Two questions to the picture-text model, both answered no.
 
-The first is the calibrated one: are picture and words so far apart that a match is unlikely? A cosine alone is easily low for a rare word, so the second
-compares: among common subjects, are there many that this picture resembles more? Only then is it
-said, with what the picture looks like instead. A model whose cosines nobody calibrated says
-nothing.
+The first is the calibrated one: are picture and words so far apart that a match is unlikely? A
+cosine alone is easily low for a rare word, so the second compares: among common subjects, are
+there many that this picture resembles more? Only then is it said, with what the picture looks
+like instead. A model whose cosines nobody calibrated says nothing.
 """
 
 from __future__ import annotations
