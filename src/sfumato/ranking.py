@@ -73,7 +73,7 @@ class Ranking:
         """Every candidate so far, best first."""
         self._compare()
         cosines, shares = np.concatenate(self._cosines), np.concatenate(self._shares)
-        return order(cosines, shares, self.query, self._model.spec)
+        return order(cosines, shares, self.query, self._model)
 
     def _compare(self) -> None:
         self._cosines.append(closeness(self._waiting, self._words, self._model))

@@ -262,7 +262,8 @@ def test_events_count_sketches_and_tries(check: Any) -> None:
     ]
 
 
-def test_a_single_sketch_shows_its_steps() -> None:
+def test_a_single_sketch_shows_its_steps(check: Any) -> None:
+    check(lambda seed: None)
     events: list[Event] = []
     draw_until_good("a fox", retry=1, num_images=2, threads=1, on_event=events.append, **SMALL)
     kinds = [(event.kind, event.image) for event in events]

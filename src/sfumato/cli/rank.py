@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +40,9 @@ def rank(
     """Order FILES by how well they fit PROMPT, best first; a folder stands for its pictures.
 
     A picture-text model compares the subject; an asked colour is counted on the pixels. Scores
-    are shares: those of all the pictures add up to 1. A file that cannot be read is named and
-    left out, and the exit code says so.
+    are shares: those of all the pictures add up to 1. A match is how likely it is that the picture
+    shows the subject at all, where the model was calibrated. A file that cannot be read is named
+    and left out, and the exit code says so.
     """
     from sfumato import clip
     from sfumato.ranking import LOOKED_AT, Ranking
@@ -87,12 +88,13 @@ def _as_dict(number: int, paths: list[Path], one: Ranked) -> dict[str, Any]:
         "path": str(paths[one.index]),
         "score": round(one.score, 6),
         "closeness": round(one.closeness, 6),
+        "match": None if one.match is None else round(one.match, 4),
         "colour_share": None if one.colour_share is None else round(one.colour_share, 4),
         "why": one.why,
     }
 
 
-def _print_table(paths: list[Path], rows: Iterable[tuple[int, Ranked]]) -> None:
+def _print_table(paths: list[Path], rows: list[tuple[int, Ranked]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -100,11 +102,18 @@ def _print_table(paths: list[Path], rows: Iterable[tuple[int, Ranked]]) -> None:
     table.add_column("rank", justify="right")
     table.add_column("file", overflow="fold")
     table.add_column("score", justify="right")
+    is_calibrated = any(one.match is not None for _, one in rows)
+    if is_calibrated:
+        table.add_column("match", justify="right")
     table.add_column("why", overflow="fold")
     for number, one in rows:
-        cells = str(number), printable(paths[one.index]), f"{one.score:.0%}", printable(one.why)
-        table.add_row(*cells)
-    Console(highlight=False, markup=False).print(table)
+        cells = [str(number), printable(paths[one.index]), f"{one.score:.0%}"]
+        if is_calibrated:
+            cells.append("" if one.match is None else f"{one.match:.0%}")
+        table.add_row(*cells, printable(one.why))
+    # a file or another program gets whole lines, whatever their length
+    width = None if sys.stdout.isatty() else 10_000
+    Console(highlight=False, markup=False, width=width).print(table)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.clip.appearance import measure
-from sfumato.clip.base import PictureTextModel, PictureTextSpec
+from sfumato.clip.base import PictureTextModel
+from sfumato.clip.calibration import calibration_of
 from sfumato.clip.labels import embed_labels
 from sfumato.colours import basic_name, rgb_of
 from sfumato.errors import ModelError
@@ -51,6 +52,7 @@ class Ranked:
     index: int  # among the candidates, in the order they were given
     score: float  # 0..1; all candidates' scores add up to 1
     closeness: float  # cosine to the subject's words, -1..1
+    match: float | None  # probability that it shows the subject; None: the model is not calibrated
     colour_share: float | None  # of the drawing in the asked colour, 0..1; None: none was asked
     why: str  # half a sentence for people
 
@@ -63,9 +65,7 @@ def rank(
     Raises: ModelError: the model's vectors hold something that is no number.
     """
     words = embed_query(query, model)
-    return order(
-        closeness(pictures, words, model), colour_shares(pictures, query), query, model.spec
-    )
+    return order(closeness(pictures, words, model), colour_shares(pictures, query), query, model)
 
 
 def embed_query(query: Query, model: PictureTextModel) -> NDArray[np.float32]:
@@ -110,21 +110,24 @@ def order(
     cosines: NDArray[np.float32],
     shares: NDArray[np.float64],
     query: Query,
-    spec: PictureTextSpec,
+    model: PictureTextModel,
 ) -> list[Ranked]:
     """Rank N candidates by (N,) cosines and (N,) shares of the asked colour, best first."""
     if not len(cosines):
         return []
     agreement = np.log(np.clip(shares / _ENOUGH, _LEAST, 1.0))
-    odds = np.round(spec.logit_scale * cosines.astype(np.float64) + agreement, _DIGITS)
+    odds = np.round(model.spec.logit_scale * cosines.astype(np.float64) + agreement, _DIGITS)
     scores = np.exp(odds - odds.max())
     scores /= scores.sum()
     ranking = np.argsort(-odds, kind="stable")
+    calibration = calibration_of(model)
+    matches = None if calibration is None else calibration.match_probability(cosines)
     return [
         Ranked(
             index=int(i),
             score=float(scores[i]),
             closeness=float(cosines[i]),
+            match=None if matches is None else float(matches[i]),
             colour_share=None if query.colour is None else float(shares[i]),
             why=_why(int(i), int(ranking[0]), cosines, shares, query),
         )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sfumato.clip.base import PictureTextSpec
+from sfumato.clip.calibration import Calibration
 from sfumato.clip.fake import ColourModel
 from sfumato.clip.rank import Query, Ranked, closeness, colour_shares, embed_query, order, rank
 from sfumato.errors import ModelError
@@ -35,7 +36,7 @@ def places(ranked: Sequence[Ranked]) -> list[int]:
 
 def ordered(cosines: Sequence[float], shares: Sequence[float] | None, query: Query) -> list[Ranked]:
     counted = np.ones(len(cosines)) if shares is None else np.array(shares)
-    return order(np.array(cosines, np.float32), counted, query, SPEC)
+    return order(np.array(cosines, np.float32), counted, query, ColourModel())
 
 
 ANY, RED = Query(subject="fox"), Query(subject="fox", colour="#dc2f2f")
@@ -84,6 +85,18 @@ def test_scores_are_shares_of_the_evidence() -> None:
     assert sum(entry.score for entry in ranked) == pytest.approx(1.0)
     odds = ranked[0].score / ranked[1].score
     assert odds == pytest.approx(np.exp(SPEC.logit_scale * 0.05), rel=1e-3)
+
+
+def test_a_calibrated_model_says_how_likely_a_match_is() -> None:
+    class Calibrated(ColourModel):
+        calibration = Calibration(
+            slope=10.0, offset=-2.0, doubtful_below=0.1, mismatches_caught=0.9, matches=100
+        )
+
+    cosines, shares = np.array([0.2, 0.5], np.float32), np.ones(2)
+    ranked = order(cosines, shares, ANY, Calibrated())
+    assert [entry.match for entry in ranked] == pytest.approx([1 / (1 + np.exp(-3)), 0.5])
+    assert order(cosines, shares, ANY, ColourModel())[0].match is None
 
 
 # ---------------------------------------------------------------- order
