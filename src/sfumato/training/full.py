@@ -158,7 +158,7 @@ def train_full(
             f"There is no preset {preset!r}.", hint=f"Choose one of: {', '.join(FULL_PRESETS)}."
         )
     chosen = FULL_PRESETS[preset]
-    device = _join_processes(device)
+    device = join_processes(device)
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     whole = batch_size or chosen.batch_size
     if whole % world:
@@ -345,7 +345,7 @@ def _save_whole(tensors: dict[str, torch.Tensor], path: Path) -> None:
     part.replace(path)
 
 
-def _join_processes(device: str) -> str:
+def join_processes(device: str) -> str:
     """Join torchrun's other processes; the device that is this one's own."""
     if device.startswith("cuda"):
         torch.set_float32_matmul_precision("high")  # the float32 edges in TF32

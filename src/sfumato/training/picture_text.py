@@ -7,6 +7,7 @@ held-out pictures, measured at every save.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from sfumato.clip.sguardo import TEXT_FILES, TEXT_FOLDER
 from sfumato.errors import RequestError, StorageError
 from sfumato.training.corpus import Corpus, read_corpus
 from sfumato.training.folder import prepare_folder
+from sfumato.training.full import join_processes
 from sfumato.training.loop import Loop, LoopConfig
 from sfumato.training.picture_text_data import Feed, Recipes, is_kept_away
 from sfumato.training.picture_text_net import (
@@ -116,26 +118,17 @@ def train(
         )
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = join_processes(device)
+    first = int(os.environ.get("RANK", 0)) == 0
+    if not first:
+        say = _say_nothing
     chosen = PRESETS[preset]
-    out.mkdir(parents=True, exist_ok=True)
-    if not (data / "manifest.jsonl").exists():
-        own = out / "data"
-        data = own if own.exists() else prepare_folder(data, own, say=say)
-    # the text half is chiaro's, frozen: it ships once
-    encoder = SentenceEncoder(*((TEXT_FOLDER / file).read_bytes() for file in TEXT_FILES))
-    encode = encoder.encode_all
-    learnt, kept = split_corpus(read_corpus(data, None))
-    say(f"{len(learnt.rows)} pictures to learn from, {len(kept.rows)} kept for measuring")
-    if kept.rows:
-        galleries = {"held out": make_gallery(kept, encode)}
-    else:
-        say("too few to keep any away: the figures are of pictures it learns from")
-        galleries = {"learnt": make_gallery(learnt, encode)}
-    if measure is not None:
-        galleries[measure.name] = make_gallery(read_corpus(measure, None), encode)
-    count = min(chosen.recipes, _RECIPES_A_PICTURE * len(learnt.rows))
-    recipes = Recipes(learnt, count, seed, encode, out / "captions.npz")
-    say(f"{len(recipes.shown)} captioned pictures, {len(recipes.vectors)} captions")
+    # the first process writes the set and its captions' vectors, the others read them
+    learning = _prepare(chosen, data, out, measure, seed, say) if first else None
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+    learning = learning or _prepare(chosen, data, out, measure, seed, say)
+    recipes = learning.recipes
 
     torch.manual_seed(seed)
     network = PictureTextNet(chosen.net).to(device, memory_format=torch.channels_last)
@@ -145,7 +138,8 @@ def train(
     loop = Loop(network, out, config, device)
     if resume and loop.resume():
         say(f"continuing at step {loop.step}")
-    _write_card(out, chosen.net, learnt, preset)
+    if first:
+        _write_card(out, chosen.net, learning.rows, preset)
     size = batch_size or chosen.batch_size
     # another seed for each process and each resumption, so that no sample is drawn twice
     fresh = seed + 1009 * loop.step + 7919 * loop.rank
@@ -162,7 +156,7 @@ def train(
 
     def measure_now() -> None:
         averaged = averaged_network(loop)
-        figures = {name: judge_gallery(averaged, g) for name, g in galleries.items()}
+        figures = {name: judge_gallery(averaged, g) for name, g in learning.galleries.items()}
         line = {"step": loop.step, "seconds": round(loop.seconds), **figures}
         with (out / "figures.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -170,12 +164,54 @@ def train(
             say(f"  {name}: " + "  ".join(f"{k} {v:.3f}" for k, v in found.items()))
 
     loop.run(loss, batch_size=size, say=say, on_save=measure_now)
-    if loop.rank == 0:
+    if first:
         measure_now()
-        say(
-            f"finished; make a model of it with: sfumato train export {out} --data {data} --name NAME"
-        )
+        say(f"finished; to use it: sfumato train export {out} --data {data} --name NAME")
     return loop
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """All that a run reads: what is learnt, and what is only looked at."""
+
+    recipes: Recipes
+    rows: list[dict]  # of the manifest, for the pictures that are learnt from
+    galleries: dict[str, Gallery]
+
+
+def _prepare(
+    preset: Preset,
+    data: Path,
+    out: Path,
+    measure: Path | None,
+    seed: int,
+    say: Callable[[str], None],
+) -> Learning:
+    """Read the set, or make one of somebody's folder, and read all captions once."""
+    out.mkdir(parents=True, exist_ok=True)
+    if not (data / "manifest.jsonl").exists():
+        own = out / "data"
+        data = own if own.exists() else prepare_folder(data, own, say=say)
+    # the text half is chiaro's, frozen: it ships once
+    encoder = SentenceEncoder(*((TEXT_FOLDER / file).read_bytes() for file in TEXT_FILES))
+    encode = encoder.encode_all
+    learnt, kept = split_corpus(read_corpus(data, None))
+    say(f"{len(learnt.rows)} pictures to learn from, {len(kept.rows)} kept for measuring")
+    if kept.rows:
+        galleries = {"held out": make_gallery(kept, encode)}
+    else:
+        say("too few to keep any away: the figures are of pictures it learns from")
+        galleries = {"learnt": make_gallery(learnt, encode)}
+    if measure is not None:
+        galleries[measure.name] = make_gallery(read_corpus(measure, None), encode)
+    count = min(preset.recipes, _RECIPES_A_PICTURE * len(learnt.rows))
+    recipes = Recipes(learnt, count, seed, encode, out / "captions.npz")
+    say(f"{len(recipes.shown)} captioned pictures, {len(recipes.vectors)} captions")
+    return Learning(recipes, learnt.rows, galleries)
+
+
+def _say_nothing(_: str) -> None:
+    """What every process but the first says."""
 
 
 def split_corpus(corpus: Corpus) -> tuple[Corpus, Corpus]:
@@ -243,17 +279,17 @@ def judge_gallery(network: PictureTextNet, gallery: Gallery) -> dict[str, float]
     }
 
 
-def _write_card(out: Path, net: PictureTextConfig, corpus: Corpus, preset: str) -> None:
+def _write_card(out: Path, net: PictureTextConfig, rows: Sequence[dict], preset: str) -> None:
     """``run.json``: what export needs to know about the run."""
     packs: dict[str, int] = {}
-    for row in corpus.rows:
+    for row in rows:
         packs[row["pack"]] = packs.get(row["pack"], 0) + 1
     card = {
         "kind": "picture-text",
         "preset": preset,
         "net": asdict(net),
-        "pictures": len(corpus.rows),
-        "concepts": len({row["concept"] for row in corpus.rows}),
+        "pictures": len(rows),
+        "concepts": len({row["concept"] for row in rows}),
         "packs": packs,
     }
     (out / "run.json").write_text(json.dumps(card, ensure_ascii=False), "utf-8")

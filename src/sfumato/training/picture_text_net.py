@@ -21,7 +21,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-SIDE = 64  # pixels a side that the network looks at
 TEXT_WIDTH = 384
 DIRECTIONS = 9  # of gradients, over half a turn
 _QUIET = 0.02  # gradient energy below which a cell is not brought up to full contrast

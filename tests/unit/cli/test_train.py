@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from sfumato.registry import MODELS, own_models_folder
+from sfumato.registry import (
+    MODELS,
+    PICTURE_TEXT_MODELS,
+    own_models_folder,
+    own_picture_text_folder,
+)
 
 pytest.importorskip("torch", reason="the training extra is not installed")
 
@@ -99,3 +104,30 @@ def test_a_tiny_model_is_trained_and_fine_tuned(
     lost = sfumato(*data, "--out", "other", "--from-weights", "no-such-model", *tiny)
     assert lost.code == 3
     assert not Path("other").exists()
+
+
+def test_a_picture_text_model_is_trained_exported_and_found(
+    sfumato: Sfumato, pictures_folder: Path
+) -> None:
+    tiny = ("--preset", "sguardo-tiny", "--steps", "3", "--batch-size", "8", "--device", "cpu")
+    data = ("train", "clip", "--data", str(pictures_folder))
+    made = sfumato(*data, "--output", "run", *tiny)
+    assert made.code == 0, made.err
+    assert "to use it: sfumato train export run" in made.text
+    assert Path("run/figures.jsonl").exists()
+    again = sfumato(*data, "--out", "run", *tiny)
+    assert again.code == 6
+    assert "--resume" in again.err
+    args = ("train", "export", "run", "--data", str(pictures_folder), "--name", "my-eye")
+    exported = sfumato(*args)
+    assert exported.code == 0, exported.err
+    assert f"The model is in {own_picture_text_folder() / 'my-eye'}." in exported.text
+    assert "rank" in exported.text and "--model my-eye" in exported.text
+    assert "my-eye" in PICTURE_TEXT_MODELS
+    assert "my-eye" not in MODELS
+    taken = sfumato(*args)
+    assert taken.code == 2
+    assert "cannot be called 'my-eye'" in taken.err
+    lost = sfumato(*data, "--out", "other", "--preset", "huge")
+    assert lost.code == 2
+    assert "sguardo-tiny" in lost.err

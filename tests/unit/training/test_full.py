@@ -163,7 +163,7 @@ def test_what_cannot_be_trained_is_refused(
     data: Path, tmp_path: Path, changes: dict, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr(full_module, "_join_processes", lambda device: device)
+    monkeypatch.setattr(full_module, "join_processes", lambda device: device)
     with pytest.raises(RequestError, match=message):
         train(data, tmp_path / "run", **changes)
 

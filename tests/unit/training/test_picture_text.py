@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +16,8 @@ from PIL import Image, ImageDraw
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
+
+from safetensors import safe_open  # noqa: E402
 
 from sfumato import clip  # noqa: E402
 from sfumato.clip.framing import frame  # noqa: E402
@@ -24,7 +30,6 @@ from sfumato.training.picture_text_data import (  # noqa: E402
     Recipes,
     is_kept_away,
     related_concepts,
-    vary,
 )
 from sfumato.training.picture_text_export import (  # noqa: E402
     Framed,
@@ -37,6 +42,7 @@ from sfumato.training.picture_text_net import (  # noqa: E402
     PictureTextNet,
     contrastive_loss,
 )
+from sfumato.training.picture_text_views import vary  # noqa: E402
 
 SHAPES = ("disc", "box", "ring", "bar", "cross", "roof")
 TINY = PRESETS["sguardo-tiny"].net
@@ -327,3 +333,29 @@ def test_what_cannot_be_trained_or_exported_is_said(folder: Path, tmp_path: Path
     with pytest.raises(StorageError, match=r"run\.json is missing"):
         export_picture_text(run=tmp_path, out=tmp_path / "m", data=folder, say=quiet)
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_run(folder: Path, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [
+        *(sys.executable, "-m", "sfumato", "train", "clip", "--data", str(folder), "--steps", "6"),
+        *("--out", str(tmp_path / "shared"), "--preset", "sguardo-tiny", "--device", "cpu"),
+    ]
+
+    def start(rank: int) -> subprocess.Popen[bytes]:
+        distributed = {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
+        environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **distributed}
+        environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+
+    said = [process.communicate(timeout=300)[0] for process in (start(0), start(1))]
+    assert b"finished" in said[0]
+    assert said[1] == b""
+    lines = (tmp_path / "shared" / "figures.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["step"] == 6
+    with safe_open(tmp_path / "shared" / "state.safetensors", "pt") as opened:
+        progress = json.loads(opened.metadata()["progress"])
+    assert progress["samples"] == 6 * 2 * PRESETS["sguardo-tiny"].batch_size
