@@ -222,9 +222,7 @@ def test_a_clock_that_jumps_a_day_loses_nothing(queue: JobQueue, ask: Ask, jump:
     assert len(queue.get(job.id).pictures) == 1
 
 
-def test_three_dead_workers_make_a_failed_job_that_blocks_nobody(
-    queue: JobQueue, ask: Ask
-) -> None:
+def test_three_dead_workers_make_a_failed_job_that_blocks_nobody(queue: JobQueue, ask: Ask) -> None:
     bad, good = queue.submit(ask(), priority=1).id, queue.submit(ask()).id
     for attempt in (1, 2, 3):
         assert taken(queue).job.id == bad
