@@ -29,6 +29,7 @@ __all__ = [
     "SfumatoError",
     "StorageError",
     "__version__",
+    "check",
     "draw_best",
     "draw_until_good",
     "generate",
@@ -44,6 +45,7 @@ _HOMES = {
     **dict.fromkeys(("draw_best", "draw_until_good"), "sfumato.selection"),
     "rank": "sfumato.ranking",
     "read_recipe": "sfumato.files",
+    "check": "sfumato.inspection",
     "search": "sfumato.clip.search",
     **dict.fromkeys(
         (
@@ -71,6 +73,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from sfumato.clip.search import search
     from sfumato.errors import (
         BackendError,
         Cancelled,
@@ -80,9 +83,9 @@ if TYPE_CHECKING:
         SfumatoError,
         StorageError,
     )
-    from sfumato.clip.search import search
     from sfumato.files import read_recipe
     from sfumato.generate import generate, generate_and_store, load
+    from sfumato.inspection import check
     from sfumato.ranking import rank
     from sfumato.request import (
         Event,

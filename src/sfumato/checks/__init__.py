@@ -81,7 +81,7 @@ def why_skipped(entry: Entry, look: Look | None = None, *, named: bool = False) 
     if missing:
         return f"needs pip install 'sfumato[{entry.details['extra']}]'"
     if "opt-in" in entry.capabilities and not named:
-        return "runs when named"
+        return "to be named"
     if look is None:
         return ""
     if "plan" in entry.capabilities and look.plan is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from sfumato.checks.look import SHADE, Look, colour_distance
 from sfumato.colours import dominant_colours
 from sfumato.request import Finding
@@ -16,6 +18,7 @@ _LEAST_TOUCH = 2  # pixels at 512: on a sliver of a canvas one pixel is a large 
 _OFF = 0.06  # of the shorter side: less than this nobody sees without a ruler
 _OFF_LENGTH = 0.03  # of the side it is off along: a ribbon's short side is no measure of its long
 _SPECK = 0.0003  # of the drawing's square: about 18 x 18 pixels at 1024, smaller than any eye
+_STANDS_OUT = 40  # levels of 255 between a speck and the ground
 # Cosine to the nearest caption the model was shown: "asdfgh" finds a pig at 0.57 and "startup" a
 # rocket at 0.60; "tabby kitten" finds a kitten at 0.71, "red panda" a panda at 0.86.
 _STRANGER, _RELATIVE = 0.66, 0.9
@@ -109,6 +112,10 @@ def speckles(look: Look) -> list[Finding]:
     limit = _SPECK * look.square * (0.36 if emblem else 1.0)
     stray = look.regions.areas < limit
     stray[0] = False
+    if look.ground is not None:
+        # beside edges that were saved as JPEG, ringing rises out of the ground, but not far
+        apart = look.gap_to(look.ground) >= _STANDS_OUT
+        stray &= np.bincount(look.regions.labels[apart], minlength=len(stray)) > 0
     count = int(stray.sum())
     if count == 0:
         return []

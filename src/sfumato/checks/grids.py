@@ -18,6 +18,7 @@ _LINE = 0.25  # of a line's solid pixels jump: a seam, not a detail
 _LINES = 0.45  # of a grid's lines are seams
 _ELSEWHERE = 0.12  # of all other lines: more, and the picture is striped by itself
 _LEAST_LINES = 3
+_SAMPLED = 256  # rows or columns on which the lines are looked for
 
 _TILES = (3, 48)  # pixels of a square at 512
 _GREYS = (4.0, 110.0)  # levels between the two greys of an editor's chequerboard
@@ -29,9 +30,13 @@ _BORDER = 0.25  # of the border in each grey
 def seams(look: Look) -> list[Finding]:
     """Jumps on a regular grid: patches that were decoded apart and do not fit."""
     pixels = look.pixels
+    across, down = (max(1, side // _SAMPLED) for side in pixels.shape[:2])
     found = [
-        _grid_of(look.luma_of(np.ascontiguousarray(part)), np.ascontiguousarray(part[..., 3]))
-        for part in (pixels[::4], pixels[:, ::4].transpose(1, 0, 2))
+        _grid_of(look.luma_of(part), part[..., 3])
+        for part in (
+            np.ascontiguousarray(pixels[::across]),
+            np.ascontiguousarray(pixels[:, ::down].transpose(1, 0, 2)),
+        )
     ]
     for period in _PERIODS:
         share = min(rates.get(period, 0.0) for rates in found)

@@ -172,7 +172,8 @@ class Look:
 
     def luma_of(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(..., 4) pixels of this picture as luma on its ``backdrop``."""
-        luma: NDArray[np.float32] = part[..., :3] @ _LUMA
+        # three passes: twice as quick as a product with a vector
+        luma: NDArray[np.float32] = sum(part[..., i] * _LUMA[i] for i in range(3))
         if self.transparent:
             behind = np.float32(self.backdrop[0])
             luma = behind + (luma - behind) * (part[..., 3] * np.float32(1 / 255))
@@ -217,11 +218,17 @@ class Look:
             return drawn
         for ground in self.grounds:
             rgb = np.array(rgb_of(ground), np.int16)
-            gap = np.abs(self.small[..., :3].astype(np.int16) - rgb).max(axis=2)
+            gap = self.gap_to(ground)
             exact = bool((np.abs(self._border - rgb).max(axis=1) <= 1).mean() > _BORDER_SHARE)
             drawn &= gap > (_EXACT if exact else _NEAR)
         # where two grounds meet, antialiasing leaves a thread of a third colour
         return spread(~spread(~drawn))
+
+    def gap_to(self, colour: str) -> NDArray[np.int16]:
+        """(h, w), as ``small``: levels between each pixel and a colour, in the worst channel."""
+        rgb = np.array(rgb_of(colour), np.int16)
+        gap: NDArray[np.int16] = np.abs(self.small[..., :3].astype(np.int16) - rgb).max(axis=2)
+        return gap
 
     @cached_property
     def regions(self) -> Regions:

@@ -25,6 +25,7 @@ COMMANDS = {
     "redo": "sfumato.cli.redo:redo",
     "vary": "sfumato.cli.vary:vary",
     "compare": "sfumato.cli.compare:compare",
+    "check": "sfumato.cli.check:check",
     "rank": "sfumato.cli.rank:rank",
     "search": "sfumato.cli.search:search",
     "classify": "sfumato.cli.classify:classify",

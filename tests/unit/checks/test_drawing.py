@@ -64,22 +64,29 @@ def cond(known: float = 1.0, nearest: str = "fox") -> Conditioning:
     return Conditioning(positive=row, negative=row, known=known, nearest=nearest)
 
 
+def form_of(pixels: Pixels, plan: GenerationPlan) -> list[str]:
+    """What the checks say about a disc, but for those that know that it is no fox."""
+    known = ("subject_mismatch", "near_copy")
+    found = run_checks(pixels, plan, cond())
+    return [finding.message for finding in found if finding.check not in known]
+
+
 @pytest.mark.parametrize("side", [64, 512, 1024])
 def test_a_clean_picture_has_no_findings(side: int) -> None:
     pixels = disc(0.35 * side, side / 2, side / 2, side=side)
-    assert run_checks(pixels, tinted("orange", width=side, height=side), cond()) == ()
+    assert form_of(pixels, tinted("orange", width=side, height=side)) == []
 
 
 def test_a_clean_picture_on_a_ground_has_no_findings() -> None:
     plan = tinted("orange", background="#fdf3d8")
-    assert run_checks(laid_on(disc(), plan.background), plan, None) == ()
+    assert form_of(laid_on(disc(), plan.background), plan) == []
 
 
 def test_a_clean_emblem_has_no_findings() -> None:
     pixels = disc(245, colour="navy")
     pixels[np.hypot(*(np.mgrid[:SIDE, :SIDE] - 255.5)) < 130] = (*rgb_of(parse_colour("red")), 255)
     plan = tinted("red", emblem=Emblem(shape="circle", colour=parse_colour("navy")))
-    assert run_checks(pixels, plan, cond()) == ()
+    assert form_of(pixels, plan) == []
 
 
 class TestBlank:

@@ -1,0 +1,203 @@
+"""``sfumato check``: what is wrong with pictures, for people, for programs and for CI."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sfumato.cli.info import printable
+from sfumato.cli.main import say_error
+from sfumato.cli.reading import MOST_SAID, print_object
+from sfumato.cli.target import make_folder, write_new
+from sfumato.errors import StorageError
+
+if TYPE_CHECKING:
+    from sfumato.inspection import Inspected
+
+LEVELS = ("note", "warning", "error")
+FOUND = 1  # exit code: something at or above --fail-on
+
+_NEEDS = {"plan": "a recipe", "prompt": "a recipe or --prompt", "batch": "several pictures"}
+
+EXAMPLES = """\b
+Examples:
+  sfumato check logo.png
+  sfumato check icons/ --fail-on error
+  sfumato check fox.png --prompt "a red fox" --json
+  sfumato check icons/ --only blur,halo --overlay found/
+\b
+Exit codes: 0 all is well, 1 something at or above --fail-on was found, 6 some files could not be
+read (whatever was found in the others).
+"""
+
+
+@click.command(epilog=EXAMPLES, short_help="Say what is wrong with pictures.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--prompt", metavar="TEXT", help="What they should show, where no recipe says it.")
+@click.option("--only", metavar="NAMES", help="Run these checks alone, parted by commas.")
+@click.option("--skip", metavar="NAMES", help="Leave these checks out.")
+@click.option(
+    "--fail-on",
+    type=click.Choice((*LEVELS, "never")),
+    default="warning",
+    show_default=True,
+    help="Exit with 1 when something as bad as this is found.",
+)
+@click.option("--overlay", metavar="DIR", help="Paint what was found on copies, here.")
+@click.option("--list", "list_", is_flag=True, help="Every check and what it needs, then stop.")
+@click.option("-q", "--quiet", is_flag=True, help="Name only the pictures that fail.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture.")
+def check(
+    files: tuple[Path, ...],
+    prompt: str | None,
+    only: str | None,
+    skip: str | None,
+    fail_on: str,
+    overlay: str | None,
+    list_: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Say what is wrong with FILES: pictures of any origin, and folders of them.
+
+    Files that sfumato drew are held against the recipe inside them; others against --prompt,
+    where it is given. Files that cannot be read are named and skipped.
+    """
+    if list_:
+        _print_checks(as_json)
+        return
+    if quiet and as_json:
+        raise click.UsageError("--quiet and --json exclude each other.")
+    if not files:
+        raise click.UsageError("Name pictures or folders, or give --list.")
+    from sfumato.inspection import check_files, chosen_checks
+
+    names = chosen_checks(_names(only), _names(skip))
+    folder = None if overlay is None else make_folder(Path(overlay))
+    counts: Counter[str] = Counter()
+    for found in check_files(_expanded(files), prompt=prompt, checks=names):
+        painted = None if folder is None else _paint(found, folder)
+        counts[_verdict(found, fail_on)] += 1
+        if as_json:
+            print_object(describe(found, painted))
+        else:
+            _say(found, painted, counts["unread"], quiet, fail_on)
+    _end(counts, quiet or as_json)
+
+
+def describe(found: Inspected, painted: Path | None) -> dict[str, Any]:
+    """One picture and everything found in it as plain JSON types."""
+    if found.look is None:
+        assert found.error is not None
+        return {"path": str(found.path), "error": found.error.one_line()}
+    return {
+        "path": str(found.path),
+        "width": found.look.width,
+        "height": found.look.height,
+        "format": found.format,
+        "recipe": found.look.plan is not None,
+        "prompt": None if found.look.asked is None else found.look.asked.prompt,
+        "findings": [asdict(finding) for finding in found.findings],
+        "overlay": None if painted is None else str(painted),
+    }
+
+
+def _verdict(found: Inspected, fail_on: str) -> str:
+    """ "unread", "failed" or "passed"."""
+    if found.error is not None:
+        return "unread"
+    if fail_on == "never":
+        return "passed"
+    worst = max((LEVELS.index(finding.severity) for finding in found.findings), default=-1)
+    return "failed" if worst >= LEVELS.index(fail_on) else "passed"
+
+
+def _say(found: Inspected, painted: Path | None, unread: int, quiet: bool, fail_on: str) -> None:
+    if found.error is not None:
+        if unread <= MOST_SAID:
+            say_error(found.error.one_line())
+        return
+    if quiet and _verdict(found, fail_on) == "passed":
+        return
+    name = printable(str(found.path))
+    click.echo(name if found.findings else f"{name}: nothing found")
+    for finding in found.findings:
+        click.echo(f"  {finding.severity}: {finding.message} [{finding.check}]")
+    if painted is not None:
+        click.echo(f"  painted: {printable(str(painted))}")
+
+
+def _end(counts: Counter[str], silent: bool) -> None:
+    """The last line, and the exit code."""
+    if counts["unread"] > MOST_SAID and not silent:
+        say_error(f"{counts['unread'] - MOST_SAID} more files could not be read.")
+    total = counts["passed"] + counts["failed"]
+    if not silent and total + counts["unread"] != 1:
+        parts = [f"{total} pictures checked", f"{counts['failed']} failed"]
+        parts += [f"{counts['unread']} unreadable"] if counts["unread"] else []
+        click.echo(" · ".join(parts))
+    context = click.get_current_context()
+    if counts["unread"]:
+        context.exit(StorageError.exit_code)
+    if counts["failed"]:
+        context.exit(FOUND)
+
+
+def _paint(found: Inspected, folder: Path) -> Path | None:
+    """A copy with what was found painted on it; None where there is nothing to paint."""
+    if found.look is None or not found.findings:
+        return None
+    from sfumato.checks.overlay import paint_findings
+
+    buffer = BytesIO()
+    title = printable(found.path.name)
+    paint_findings(found.look.pixels, found.findings, title).save(buffer, "PNG", optimize=True)
+    return write_new(buffer.getvalue(), folder / f"{found.path.stem}-checked.png")
+
+
+def _print_checks(as_json: bool) -> None:
+    from sfumato.checks import why_skipped
+    from sfumato.registry import CHECKS
+
+    rows = [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "needs": next((text for key, text in _NEEDS.items() if key in entry.capabilities), ""),
+            "skipped": why_skipped(entry),
+        }
+        for entry in CHECKS
+    ]
+    if as_json:
+        for row in rows:
+            print_object(row)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("check", "what is wrong", "needs"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(row["name"], row["summary"], row["skipped"] or row["needs"])
+    Console(highlight=False, markup=False).print(table)
+
+
+def _names(text: str | None) -> Sequence[str]:
+    return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _expanded(files: Sequence[Path]) -> Iterator[Path]:
+    from sfumato.pictures import find_pictures
+
+    for path in files:
+        if path.is_dir():
+            yield from find_pictures(path)
+        else:
+            yield path
