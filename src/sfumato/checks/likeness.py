@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sfumato.checks.look import Look
+from sfumato.colours import rgb_of
 from sfumato.regions import find_regions
 
 __all__ = ["DIMENSIONS", "MIRROR", "distances", "fingerprint", "fingerprints"]
@@ -27,6 +28,7 @@ _FREQUENCIES = 12  # down plus across: lower ones are kept
 _REACH = 1.6  # half the window, in standard deviations of what was drawn
 _TONE = 0.3  # weight of the tone beside coverage: recoloured copies keep most of it
 _FLAT = 0.06  # of full scale: less spread of lightness than this is one colour
+_RINGING = 24  # levels of 255 that JPEG strays from a ground beside a drawing's edge
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 _ORDER = np.arange(_CELLS)
@@ -52,10 +54,11 @@ def fingerprints(look: Look) -> NDArray[np.float32]:
         if look.drawn.any():
             clear = look.transparent and (look.asked is None or look.asked.emblem is None)
             alpha = look.small[..., 3].astype(np.float32) / np.float32(255)
-            readings = [fingerprint(look.small, alpha if clear else look.drawn)]
+            solid = _without_ringing(look)
+            readings = [fingerprint(look.small, alpha if clear else solid)]
             if not clear:
-                filled = _without_holes(look.drawn)
-                if filled.sum() > look.drawn.sum():
+                filled = _without_holes(solid)
+                if filled.sum() > solid.sum():
                     readings.append(fingerprint(look.small, filled))
         _known[look] = np.array(readings, np.float32).reshape(-1, DIMENSIONS)
     return _known[look]
@@ -116,6 +119,16 @@ def _reduced(
     box = (window[0] + left, window[1] + top, window[2] + left, window[3] + top)
     image = Image.fromarray(padded).resize((_CELLS, _CELLS), Image.Resampling.BOX, box=box)
     return np.asarray(image)
+
+
+def _without_ringing(look: Look) -> NDArray[np.bool_]:
+    """What was drawn, without the faint blocks that JPEG leaves around it on a ground."""
+    if look.ground is None:
+        return look.drawn
+    rgb = np.array(rgb_of(look.ground), np.int16)
+    gap = np.abs(look.small[..., :3].astype(np.int16) - rgb).max(axis=2)
+    clean: NDArray[np.bool_] = look.drawn & (gap > _RINGING)
+    return clean if clean.any() else look.drawn
 
 
 def _without_holes(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
