@@ -298,9 +298,10 @@ def test_stopping_keeps_the_best_try_so_far(check: Any) -> None:
 
 def test_stopping_between_sketches_keeps_the_best_of_them(paint: Any) -> None:
     paint({6: "red"})
-    stop, kept = threading.Event(), []
+    stop, kept, seen = threading.Event(), [], []
 
     def tell(event: Event) -> None:
+        seen.append((event.step, event.total))
         if event.kind == "sketched" and event.step == 3:
             stop.set()
 
@@ -315,6 +316,7 @@ def test_stopping_between_sketches_keeps_the_best_of_them(paint: Any) -> None:
             **SMALL,
         )
     assert kept == [(6, (5, 6, 7))]
+    assert seen[-2:] == [(3, 3), (0, 0)]  # these were all, and the best of them is finished
 
 
 def test_stopping_before_the_first_sketch_keeps_nothing() -> None:

@@ -130,6 +130,8 @@ class _Search:
         except Cancelled:
             if not self._is_stopped or not (drawn or self._candidates):
                 raise
+            if len(drawn) > 1:  # say that the best of these is being finished now
+                self._tell(Event(kind="sketched", step=len(drawn), total=len(drawn)))
         self._tries += 1
         self._tried += [one.plan.seeds[0] for one in drawn]
         self._finish(drawn)
