@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measures.evaluation import Evaluation
+from measures.iconeval import last_runs
 from measures.page import quality_page
 from measures.prompts import PROMPTS
 from measures.record import ROOT, append_record, make_record
@@ -69,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.write_docs:
         asked.docs.mkdir(parents=True, exist_ok=True)
         nearest.save(asked.docs / "nearest.png", optimize=True)
-        (asked.docs / "quality.md").write_text(quality_page(record), "utf-8")
+        (asked.docs / "quality.md").write_text(
+            quality_page(record, last_runs(asked.results.with_name("iconeval.jsonl"))), "utf-8"
+        )
     print(json.dumps(record, ensure_ascii=False))
     return 0
 

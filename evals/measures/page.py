@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .iconeval import iconeval_section
+
 _TEMPLATE = Path(__file__).parents[1] / "quality-page.md"
 
 
-def quality_page(record: Mapping[str, Any]) -> str:
-    """The whole page, Markdown."""
+def quality_page(record: Mapping[str, Any], iconeval: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The whole page, Markdown; ``iconeval`` are the newest runs of that evaluation."""
     figures = record["figures"]
     distribution, memory = figures["distribution"], figures["memorisation"]
     near, colours, shapes = memory["pixels"]["near_copies"], figures["colours"], figures["shapes"]
@@ -72,6 +74,7 @@ def quality_page(record: Mapping[str, Any]) -> str:
         side=figures["side"],
         flat_table=_flat_table(figures["flatness"]),
         blank=figures["flatness"]["blank"],
+        iconeval=iconeval_section(iconeval),
     )
 
 

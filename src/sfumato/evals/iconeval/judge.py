@@ -31,6 +31,9 @@ __all__ = ["IconJudge", "Subject", "load_judge", "tile_of"]
 WEIGHTS = "judge.npz"
 NONE = -1  # owner of a prototype of something else
 
+_ALIKE = 0.4  # ratio of areas from which two parts are of like size
+_TOGETHER = 0.6  # weight of their joint name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
@@ -167,11 +170,15 @@ def _walk(piece: Piece) -> Sequence[Piece]:
 def _best_cut(piece: Piece, surest: dict[int, float]) -> tuple[float, list[Piece]]:
     """The branches whose names explain most: pixels times the chance of the best name, summed.
 
-    A piece is left whole when cutting it explains no more.
+    A piece is left whole when cutting it explains no more. Two parts of like size are rather two
+    subjects than one: what comes loose in a drawing is small, such as drops over an umbrella.
     """
     whole = float(piece.mask.sum()) * surest[id(piece)]
     if piece.parts is None:
         return whole, [piece]
+    smaller, larger = sorted(int(part.mask.sum()) for part in piece.parts)
+    if smaller >= _ALIKE * larger:
+        whole *= _TOGETHER
     first, second = (_best_cut(part, surest) for part in piece.parts)
     apart = first[0] + second[0]
     return (apart, first[1] + second[1]) if apart > whole else (whole, [piece])

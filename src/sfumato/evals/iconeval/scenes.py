@@ -73,7 +73,8 @@ def recoloured(picture: Pixels, colour: str) -> Pixels:
         return picture
     colours = np.array([rgb for rgb, _ in found], np.uint8)
     shares = np.array([share for _, share in found])
-    tint = make_tint(colours, shares, parse_colour(colour), colour)
+    # named otherwise than a basic term, so that a gold padlock does not pass for an orange one
+    tint = make_tint(colours, shares, parse_colour(colour), f"plain {colour}")
     if tint is None:
         return picture
     moved: Pixels = picture.copy()

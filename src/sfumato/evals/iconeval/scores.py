@@ -109,10 +109,15 @@ def _part(
 
 
 def _floor(own: Sequence[Judged], seed: int) -> float:
-    """The pictures against the prompts of other pictures of their task, several times over."""
+    """The pictures against other prompts of their task, several times over; never their own."""
     rng = np.random.default_rng(seed)
+    prompts = {one.prompt.id: one.prompt for one in own}
+    if len(prompts) < 2:
+        return 0.0
     hits = 0
     for _ in range(_SHUFFLES):
-        for one, other in zip(own, rng.permutation(len(own)), strict=True):
-            hits += check(own[int(other)].prompt, one.subjects).correct
+        circle = rng.permutation(list(prompts)).tolist()
+        following = dict(zip(circle, [*circle[1:], circle[0]], strict=True))
+        for one in own:
+            hits += check(prompts[following[one.prompt.id]], one.subjects).correct
     return hits / (_SHUFFLES * len(own))
