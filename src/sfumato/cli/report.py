@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from sfumato.cli.params import format_of
+from sfumato.registry import CHECKS
 
 if TYPE_CHECKING:
     from sfumato.request import GeneratedImage
@@ -21,7 +22,7 @@ Voice = Literal["people", "json", "quiet"]
 class Reporter:
     """Says what was drawn, in one of three voices.
 
-    ``people``: a line a picture with its findings, and each note of the plan once.
+    ``people``: a line a picture with its findings; what follows from the words is said once.
     ``json``: one object a line on stdout. ``quiet``: nothing; errors are not said here.
     """
 
@@ -47,7 +48,10 @@ class Reporter:
         elif self.voice == "people":
             self._print(_line(image, path, choice))
             for finding in image.findings:
-                self._print(f"  {finding.severity}: {finding.message}")
+                if finding.message not in self._noted:
+                    self._print(f"  {finding.severity}: {finding.message}")
+                if _follows_from_words(finding.check):
+                    self._noted.add(finding.message)  # every seed has it: said once
             for note in image.plan.notes:
                 if note not in self._noted:
                     self._noted.add(note)
@@ -61,6 +65,10 @@ class Reporter:
 
     def _print(self, text: str) -> None:
         click.echo(text, err=self._on_stderr)
+
+
+def _follows_from_words(check: str) -> bool:
+    return any(entry.name == check and "words" in entry.capabilities for entry in CHECKS)
 
 
 def describe(image: GeneratedImage, path: Path | None) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sfumato.colours import parse_colour
 from sfumato.models import ModelSpec
 from sfumato.prompt import vocabulary as vocab
+from sfumato.prompt.beyond import leave_out, say_language
 from sfumato.prompt.phrases import (
     begins_scene,
     ends,
@@ -74,15 +75,14 @@ def parse_prompt(prompt: str, spec: ModelSpec) -> ParsedPrompt:
         return ParsedPrompt(subject=prompt)
     text = translate_emoji(unicodedata.normalize("NFKC", prompt))
     if is_mostly_foreign(text):
-        note = (
-            f"{spec.name} reads English; it draws what it can from other languages. An English "
-            "word for the subject works best."
-        )
+        note = say_language(spec.name)
         return ParsedPrompt(subject=" ".join(prompt.split()) or prompt, notes=(note,))
-    words = split_words(text)
+    beyond = leave_out(text, spec.name)
+    words = split_words(beyond.text)
     if not any(word != BREAK for word in words):
         return ParsedPrompt(subject=" ".join(prompt.split()) or prompt)
-    return _Reading(words, spec).parse()
+    parsed = _Reading(words, spec).parse()
+    return replace(parsed, notes=(*beyond.notes, *parsed.notes))
 
 
 class _Reading:

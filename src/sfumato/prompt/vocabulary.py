@@ -17,6 +17,13 @@ def _phrases(text: str) -> frozenset[str]:
 
 ARTICLES = _words("a an the some any this these those my your our his her their its one single")
 
+# Words that begin a noun phrase in French, German, Spanish, Italian, Portuguese or Dutch and are
+# no English words.
+ARTICLES_ELSEWHERE = _words(
+    """un une les des du ein eine einen einem einer eines der das el unos unas una il gli uno um
+    uma uns umas het een le la"""
+)
+
 # Asking for a picture rather than saying what is in it.
 ASKING = _words("please draw paint sketch generate create make render produce show give me us want")
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import sfumato as api
+from sfumato.request import Finding
 
 Sfumato = Callable[..., Any]  # the fixture: its arguments in, what the call left behind out
 
@@ -52,6 +53,19 @@ def test_findings_and_notes_are_said(draw: Sfumato) -> None:
     assert ("looks fine" in outcome.text.splitlines()[0]) is fine
     for finding in objects[0]["findings"]:
         assert finding["message"] in outcome.text
+
+
+def test_what_follows_from_the_words_is_said_once(
+    draw: Sfumato, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = Finding(check="unknown_subject", severity="warning", message="Never seen one.")
+    other = Finding(check="clipped", severity="warning", message="It is cut off.")
+    story = importlib.import_module("sfumato.generate")
+    monkeypatch.setattr(story, "run_checks", lambda *_: (finding, other))
+    outcome = draw("a wug", "--seed", "7", "-n", "3")
+    assert outcome.text.count("warning: Never seen one.") == 1
+    assert outcome.text.count("warning: It is cut off.") == 3
+    assert all(len(o["findings"]) == 2 for o in draw("a wug", "-n", "2", "--json").objects)
 
 
 def test_json_is_one_object_a_picture(draw: Sfumato, folder: Path) -> None:

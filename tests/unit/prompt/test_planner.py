@@ -317,6 +317,69 @@ def test_other_languages_are_kept_with_a_kind_note(prompt: str) -> None:
     assert "chiaro reads English" in note
 
 
+@pytest.mark.parametrize("prompt", ["un renard rouge", "ein roter Fuchs", "una casa", "het huis"])
+def test_other_languages_in_our_letters_get_the_same_note(prompt: str) -> None:
+    parsed = parse(prompt)
+    assert parsed.subject == prompt.lower()
+    (note,) = parsed.notes
+    assert "chiaro reads English" in note
+
+
+@pytest.mark.parametrize("prompt", ["a die", "den of foxes", "la croissant", "UN flag", "uno"])
+def test_borrowed_words_are_english(prompt: str) -> None:
+    assert not any("English" in note for note in parse(prompt).notes)
+
+
+# ---------------------------------------------------------------- beyond a flat drawing
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subject", "words"),
+    [
+        ('a sign that says "OPEN"', "sign", "OPEN"),
+        ("a neon sign saying hello", "neon sign", "hello"),
+        ("logo of a fox with the text ACME, flat", "fox", "ACME"),
+        ("birthday card “Happy Birthday”", "birthday card", "Happy Birthday"),
+        ("sign that says open 24 hours", "sign", "open 24 hours"),
+    ],
+)
+def test_lettering_is_left_out_and_said(prompt: str, subject: str, words: str) -> None:
+    parsed = parse(prompt)
+    assert parsed.subject == subject
+    (note,) = parsed.notes
+    assert note == f"chiaro draws flat pictures without lettering: leaving out “{words}”."
+
+
+@pytest.mark.parametrize(
+    "prompt", ['"a red fox"', "a girl reading a book", "a letter", "the letter “Q”", "text"]
+)
+def test_what_is_no_lettering_makes_no_note(prompt: str) -> None:
+    assert not any("lettering" in note for note in parse(prompt).notes)
+
+
+@pytest.mark.parametrize("prompt", ["a photo of a fox", "photorealistic fox", "photograph of fox"])
+def test_a_photograph_is_not_promised(prompt: str) -> None:
+    parsed = parse(prompt)
+    assert (parsed.subject, parsed.notes) == (
+        "fox",
+        ("chiaro draws flat pictures, no photographs.",),
+    )
+
+
+@pytest.mark.parametrize("prompt", ["a photo album", "photo frame", "photo", "a photo of"])
+def test_a_photo_can_be_the_subject(prompt: str) -> None:
+    assert not any("photograph" in note for note in parse(prompt).notes)
+
+
+def test_nobodys_face_is_promised() -> None:
+    parsed = parse("a portrait of Ada van der Lovelace, flat")
+    assert parsed.subject == "person"
+    (note,) = parsed.notes
+    assert "“Ada van der Lovelace”" in note
+    assert parse("Portrait Of Red Fox").notes == ()
+    assert parse("portrait of a Lion").subject == "lion"
+
+
 def test_accents_are_not_another_language() -> None:
     assert check("a crème brûlée", "crème brûlée").notes == ()
     assert check("ｆｏｘ", "fox").notes == ()  # full-width letters
