@@ -23,6 +23,7 @@ __all__ = [
     "cluster_colours",
     "colour_histogram",
     "dominant_colours",
+    "ground_colour",
     "nearest_index",
     "oklab_to_srgb",
     "parse_background",
@@ -194,12 +195,22 @@ def parse_background(text: str) -> str:
     if word in ("opaque", "solid"):
         return "opaque"
     try:
-        return parse_colour(text)
+        colour = parse_colour(text)
     except RequestError:
         raise RequestError(
             f"The background {text!r} is not known.",
             hint="Give transparent, opaque, a colour's name or a code such as #1d4ed8.",
         ) from None
+    return ground_colour(word, colour)
+
+
+def ground_colour(name: str, colour: str) -> str:
+    """What the ``colour`` called ``name`` is as a ground: black is all black there.
+
+    A drawing in ``#000000`` looks like a hole, so black in it is softer; a ground is measured
+    against the page around it.
+    """
+    return "#000000" if name == "black" else colour
 
 
 def rgb_of(colour: str) -> tuple[int, int, int]:

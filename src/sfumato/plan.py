@@ -51,6 +51,8 @@ def make_plan(
     asked_style = parsed.style if request.style is None else _known_style(request.style, spec)
     suitable = suggest_styles(parsed.subject) if suggest_styles else spec.default_styles
     styles = tuple(asked_style or suitable[seed % len(suitable)] for seed in seeds)
+    if asked_style is None and not set(suitable) & set(spec.default_styles):
+        notes.append(f"{spec.name} was shown this subject only as {' and '.join(suitable)}.")
     background = (
         parsed.background if request.background is None else parse_background(request.background)
     )

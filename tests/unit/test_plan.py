@@ -91,6 +91,11 @@ def test_an_option_wins_over_the_prompt() -> None:
         ("fox", "opaque", "#ffffff"),
         ("fox on a #123456 background", "opaque", "#123456"),
         ("fox on a #123456 background", None, "#123456"),
+        ("fox on black", None, "#000000"),
+        ("fox, background: black", None, "#000000"),
+        ("fox", "Black", "#000000"),
+        ("fox", "white", "#ffffff"),
+        ("fox", "navy", "#1d2f63"),
     ],
 )
 def test_backgrounds(prompt: str, asked: str | None, expected: str) -> None:
@@ -167,6 +172,20 @@ def test_styles_are_dealt_from_those_that_suit_the_subject() -> None:
     assert asked == ["fox"]
     chosen = GenerationRequest(prompt="a fox", num_images=2, seed=0, style="flat")
     assert make_plan(chosen, spec, suggest_styles=suggest).styles == ("flat", "flat")
+
+
+def test_black_is_softer_in_a_drawing_than_behind_it() -> None:
+    assert plan_for("a black fox").tint == "#1d1d21"
+
+
+def test_a_style_that_nobody_would_choose_is_explained() -> None:
+    spec = replace(fake.spec(), default_styles=("flat",))
+    request = GenerationRequest(prompt="an anvil", seed=0)
+    plan = make_plan(request, spec, suggest_styles=lambda subject: ("striped",))
+    assert plan.notes == ("fake was shown this subject only as striped.",)
+    usual = make_plan(request, spec, suggest_styles=lambda subject: ("striped", "flat"))
+    asked = make_plan(replace(request, style="striped"), spec, suggest_styles=lambda _: ("flat",))
+    assert usual.notes == asked.notes == ()
 
 
 def test_an_emblem_without_a_colour_takes_the_grounds() -> None:

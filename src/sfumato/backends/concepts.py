@@ -54,15 +54,21 @@ class Concepts:
         except _DAMAGE as error:
             raise ModelError(
                 f"concepts.npz is damaged ({error}).",
-                hint="Reinstall sfumato: pip install --force-reinstall sfumato",
+                hint="Install or export the model again.",
             ) from None
         self._vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    def nearest(self, vector: NDArray[np.float32]) -> Match:
-        """The closest caption to a unit sentence vector (384,)."""
+    def nearest(self, vector: NDArray[np.float32], style: str | None = None) -> Match:
+        """The closest caption to a unit sentence vector (384,).
+
+        Only captions that were shown in ``style`` count; all of them where none was.
+        """
         small = self._directions @ vector
         small /= max(float(np.linalg.norm(small)), 1e-6)
         scores = self._vectors @ small
+        if style is not None:
+            shown = np.array([style in styles for styles in self._styles])
+            scores = np.where(shown, scores, -2.0) if shown.any() else scores
         best = int(np.argmax(scores))
         concept = int(self._concept_of[best])
         return Match(

@@ -27,10 +27,17 @@ from sfumato.clip.sessions import open_session, run_session
 from sfumato.diffusion import guided
 from sfumato.errors import ModelError
 from sfumato.models import Conditioning, ModelSpec
-from sfumato.models.catalogue import WEIGHTS, read_sheet, sheet_identity, weight_bytes
+from sfumato.models.catalogue import (
+    WEIGHTS,
+    how_to_mend,
+    read_sheet,
+    sheet_identity,
+    weight_bytes,
+)
 from sfumato.registry import own_models_folder
 from sfumato.request import GenerationPlan
 
+_SAME_WORDS = 0.9  # cosine of two wordings of one subject
 # flat first: the cleanest on a screen; a glyph only where it is asked for or all there is
 _STYLE_ORDER = ("flat", "cartoon", "classic", "soft", "glyph")
 _STYLE_WORDS = {
@@ -78,7 +85,7 @@ def spec(name: str) -> ModelSpec:
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"The model.json of {name!r} is damaged ({error!r} is missing or wrong).",
-            hint="Reinstall sfumato: pip install --force-reinstall sfumato",
+            hint=how_to_mend(_folder(name)),
         ) from None
 
 
@@ -122,10 +129,13 @@ class OnnxModel:
         """Words to sentence vectors: positive and negative are (B, 385) float32.
 
         The last column is the style's number. A subject the model was not shown leans towards the
-        nearest one it was; an empty negative prompt is a row of zeros, the network's "no text".
+        nearest one it was shown in that style; an empty negative prompt is a row of zeros, the
+        network's "no text".
         """
         vector = self._sentence(plan.subject)
         match = self.concepts.nearest(vector)
+        if match.similarity < _SAME_WORDS and len(set(plan.styles)) == 1:
+            match = self.concepts.nearest(vector, plan.styles[0])
         vector = lean_towards(vector, self._sentence(match.caption), match.similarity)
         negative = np.zeros(TEXT_WIDTH, np.float32)
         if plan.negative_prompt.strip():
@@ -174,7 +184,7 @@ class OnnxModel:
             "numpy": np.__version__,
             "pillow": PIL.__version__,
             "resvg-py": version("resvg-py"),
-            "precision": "int8 weights, fp32 sums",
+            "precision": "int8 and int4 weights, fp32 sums",
         }
 
     def _predict(

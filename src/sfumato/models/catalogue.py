@@ -59,11 +59,18 @@ def read_sheet(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(
             f"The model folder {folder.name!r} has no readable model.json ({error}).",
-            hint="Reinstall sfumato: pip install --force-reinstall sfumato",
+            hint=how_to_mend(folder),
         ) from None
     if not isinstance(sheet, dict):
         raise ModelError(f"{path.name} of {folder.name!r} is not a JSON object.")
     return sheet
+
+
+def how_to_mend(folder: Path) -> str:
+    """What a person can do about a damaged model ``folder``."""
+    if folder.parent == WEIGHTS:
+        return "Reinstall sfumato: pip install --force-reinstall sfumato"
+    return "Copy it again from where it came, or export it again: sfumato train export"
 
 
 def sheet_identity(sheet: dict[str, Any]) -> str:
@@ -87,7 +94,7 @@ def weight_bytes(folder: Path, sheet: dict[str, Any], name: str) -> bytes:
     except (KeyError, TypeError):
         raise ModelError(
             f"The model folder {folder.name!r} is not complete: its model.json lists no {name}.",
-            hint="Reinstall sfumato, or export the model again with this version.",
+            hint=how_to_mend(folder),
         ) from None
     return verified_bytes(folder, name, digest)
 
@@ -103,12 +110,12 @@ def verified_bytes(folder: Path, name: str, sha256: str) -> bytes:
     except OSError as error:
         raise ModelError(
             f"The weight file {path} cannot be read ({error.strerror}).",
-            hint="Reinstall sfumato: pip install --force-reinstall sfumato",
+            hint=how_to_mend(folder),
         ) from None
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelError(
             f"The weight file {path} is damaged: sha256 {found}, expected {sha256}.",
-            hint="Reinstall sfumato: pip install --force-reinstall sfumato",
+            hint=how_to_mend(folder),
         )
     return content

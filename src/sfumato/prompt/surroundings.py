@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sfumato.colours import parse_colour, rgb_of, srgb_to_oklab
+from sfumato.colours import ground_colour, parse_colour, rgb_of, srgb_to_oklab
 from sfumato.prompt import vocabulary as vocab
 from sfumato.prompt.phrases import EMPTY, ends
 from sfumato.prompt.words import BREAK, colour_at
@@ -57,7 +57,7 @@ def ground_at(words: Sequence[str], start: int) -> tuple[int, str]:
     while at < len(words) and at - first < 6 and words[at] not in vocab.GROUND_NOUNS:
         length, colour = colour_at(words, at)
         if length:
-            ground = ground or colour
+            ground = ground or ground_colour(words[at], colour)
             at += length
         elif words[at] in vocab.CLEAR_WORDS:
             ground = "transparent"
@@ -75,7 +75,7 @@ def ground_at(words: Sequence[str], start: int) -> tuple[int, str]:
             return at - start, ground
         at += at < len(words) and words[at] in {BREAK, "is"}  # "background: blue"
         length, colour = colour_at(words, at)
-        return (at + length - start, colour) if length else (0, "")
+        return (at + length - start, ground_colour(words[at], colour)) if length else (0, "")
     is_bare = words[start] in {"on", "against"} and ground and at > first
     return (at - start, ground) if is_bare and ends(words, at) else (0, "")
 

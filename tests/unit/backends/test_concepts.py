@@ -45,6 +45,16 @@ def test_the_nearest_caption_brings_its_subject_and_its_own_styles() -> None:
     assert concepts.nearest(unit(0.0, 0.1, 1.0)).concept == "ship"
 
 
+def test_only_what_was_shown_in_a_style_counts_where_one_is_asked_for() -> None:
+    concepts = Concepts(stored())
+    towards_fruit = unit(0.3, 1.0, 0.2)
+    assert concepts.nearest(towards_fruit).caption == "fruit"
+    match = concepts.nearest(towards_fruit, "glyph")
+    assert (match.caption, match.styles) == ("apple", {"flat", "glyph"})
+    assert match.similarity < concepts.nearest(towards_fruit).similarity
+    assert concepts.nearest(towards_fruit, "watercolour").caption == "fruit"  # nothing was
+
+
 def test_what_resembles_nothing_is_known_not_at_all() -> None:
     assert Concepts(stored()).nearest(unit(0.0, 0.0, 0.0, 1.0)).similarity == 0.0
     assert Concepts(stored()).nearest(unit(-1.0, -1.0, -1.0)).similarity == 0.0
@@ -123,7 +133,7 @@ WHOLE = stored().getvalue()
 def test_a_damaged_file_is_a_model_error(content: bytes) -> None:
     with pytest.raises(ModelError, match="damaged") as caught:
         Concepts(io.BytesIO(content))
-    assert "Reinstall" in caught.value.hint
+    assert "again" in caught.value.hint
 
 
 # ---------------------------------------------------------------- leaning

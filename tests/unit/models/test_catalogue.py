@@ -67,7 +67,11 @@ def test_weights_are_given_out_only_when_their_digest_fits(tmp_path: Path) -> No
             catalogue.verified_bytes(tmp_path, "net.bin", digest)
         assert digest in caught.value.message
         assert hashlib.sha256(damaged).hexdigest() in caught.value.message
-        assert "Reinstall" in caught.value.hint
+        assert "export it again" in caught.value.hint  # it is nobody's but the person's own
+
+
+def test_what_ships_is_mended_by_installing_it_again() -> None:
+    assert "Reinstall" in catalogue.how_to_mend(catalogue.WEIGHTS / "chiaro")
 
 
 def test_missing_weights_are_a_model_error(tmp_path: Path) -> None:
