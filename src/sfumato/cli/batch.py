@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from collections import Counter, deque
@@ -57,12 +58,13 @@ def draw_batch(
     metadata: bool,
     reporter: Reporter,
     protocol: Protocol | None,
+    tidy: Callable[[], None],
 ) -> int:
     """Draw every row that is not in ``folder`` yet; returns the exit code.
 
     ``common`` holds the options given on the command line; a row's own cells win over them. A row
-    that fails is reported with its line and the others are drawn; the code is then that of the
-    first failure.
+    that fails is reported with its line, in the order of the lines, and the others are drawn; the
+    code is then that of the first failure. ``tidy`` is called where it ends with nothing drawn.
 
     Raises:
         StorageError: the folder or its manifest cannot be written; what is done is kept.
@@ -75,18 +77,27 @@ def draw_batch(
         failures.append(error)
         say_error(f"line {line}: {error.one_line()}")
 
-    jobs = _plan_jobs(rows, common, metadata, fail)
+    refused: deque[tuple[int, SfumatoError]] = deque()  # rows that cannot even be tried
+
+    def fail_before(line: float) -> None:
+        while refused and refused[0][0] < line:
+            fail(*refused.popleft())
+
+    jobs = _plan_jobs(rows, common, metadata, lambda *failure: refused.append(failure))
     waiting = deque(job for job in jobs if not manifest.is_done(job.row))
     already = len(jobs) - len(waiting)
     drawn = 0
     grace = CHOOSING_GRACE if any(job.rules for job in waiting) else None
-    with Session(len(jobs), show_bar=reporter.voice != "quiet", grace=grace) as session:
+    bar = reporter.voice != "quiet"
+    with Session(len(jobs), show_bar=bar, grace=grace, tidy=tidy) as session:
         for number in {job.number for job in jobs} - {job.number for job in waiting}:
             session.skip(number)
         with closing(_draw_side_by_side(waiting, manifest, session)) as pictures:
             for job, picture in pictures:
                 try:
                     image, choice = picture()
+                    with session.speaking():
+                        fail_before(job.line)
                     with session.saving():
                         path = _save(image, job, folder, metadata)
                         manifest.append(_record(job, image, path))
@@ -99,8 +110,11 @@ def draw_batch(
                     raise  # the next picture would meet the same disk
                 except SfumatoError as error:
                     session.skip(job.number)
-                    with session.saving():
+                    with session.speaking():
+                        fail_before(job.line)
                         fail(job.line, error)
+        with session.speaking():
+            fail_before(math.inf)
     reporter.remark(
         f"{drawn} drawn, {already} already there, {len(failures)} failed; "
         f"the list is {manifest.path}"

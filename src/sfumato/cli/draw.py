@@ -12,7 +12,7 @@ import click
 from sfumato.cli import params
 from sfumato.cli.preview import Protocol, show_preview, terminal_protocol
 from sfumato.cli.report import Reporter, Voice
-from sfumato.cli.target import make_folder, resolve_target
+from sfumato.cli.target import make_folder, missing_folders, remove_empty, resolve_target
 from sfumato.errors import RequestError, SfumatoError
 
 if TYPE_CHECKING:
@@ -115,8 +115,9 @@ def draw(
         if output == "-":
             _draw_to_stdout(request, rules, write, reporter)
         else:
+            made = missing_folders(output)
             target = resolve_target(output, format_)
-            _draw_to_files(request, rules, target, write, reporter, protocol, open_)
+            _draw_to_files(request, rules, target, write, reporter, protocol, open_, made)
         return
     if output == "-" or open_:
         raise click.UsageError("A batch goes to a folder: use -o DIR, without --open.")
@@ -128,10 +129,12 @@ def draw(
         if source is not None
         else [Row(line=line, cells={"prompt": prompt}) for line, prompt in prompts]
     )
+    made = missing_folders(output)
     code = draw_batch(
         rows,
         common=options,
         folder=make_folder(Path(output or ".")),
+        tidy=partial(remove_empty, made),
         metadata=not no_metadata,
         reporter=reporter,
         protocol=protocol,
@@ -193,14 +196,19 @@ def _draw(
     rules: Rules | None,
     show_bar: bool,
     keep: Callable[[Session, GeneratedImage, Choice | None], None],
+    made: list[Path],
 ) -> None:
-    """Draw, with or without choosing, and hand every picture over."""
+    """Draw, with or without choosing, and hand every picture over.
+
+    Folders that were ``made`` for the pictures go again where there are none.
+    """
     from sfumato.cli.session import CHOOSING_GRACE, Session
     from sfumato.generate import generate
     from sfumato.selection import choose_pictures
 
     grace = None if rules is None else CHOOSING_GRACE
-    with Session(request.num_images, show_bar=show_bar, grace=grace) as session:
+    tidy = partial(remove_empty, made)
+    with Session(request.num_images, show_bar=show_bar, grace=grace, tidy=tidy) as session:
         if rules is None:
             generate(
                 request,
@@ -226,6 +234,7 @@ def _draw_to_files(
     reporter: Reporter,
     protocol: Protocol | None,
     open_: bool,
+    made: list[Path],
 ) -> None:
     """Draw, save and report each picture as soon as it is finished."""
     from sfumato.files import save_image
@@ -238,7 +247,7 @@ def _draw_to_files(
             reporter.picture(image, paths[-1], choice=choice)
             show_preview(image, protocol)
 
-    _draw(request, rules, reporter.voice != "quiet", keep)
+    _draw(request, rules, reporter.voice != "quiet", keep, made)
     if open_ and click.launch(str(paths[0])) != 0:
         raise SfumatoError(
             f"{paths[0]} was saved, but no program opened it.", hint="Open it by hand."
@@ -267,4 +276,4 @@ def _draw_to_stdout(
             sys.stdout.buffer.flush()
             reporter.picture(image, None, choice=choice)
 
-    _draw(request, rules, reporter.voice != "quiet", keep)
+    _draw(request, rules, reporter.voice != "quiet", keep, made=[])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sfumato.cli.report import print_json, show_seconds
-from sfumato.cli.target import resolve_target
+from sfumato.cli.target import missing_folders, remove_empty, resolve_target
 from sfumato.errors import RequestError
 
 if TYPE_CHECKING:
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Draw a picture again from its own file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--output", metavar="FILE|DIR", help="Save the new picture; else only compare.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|DIR|-",
+    help="Save the new picture, - for stdout; else only compare.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Answer with the exit code alone.")
 def redo(file: Path, output: str | None, as_json: bool, quiet: bool) -> None:
@@ -27,9 +34,14 @@ def redo(file: Path, output: str | None, as_json: bool, quiet: bool) -> None:
     Exits with 0 when they are identical and with 1 when they are not; then it says why.
     """
     from sfumato.cli.session import Session
-    from sfumato.files import read_recipe, save_image
+    from sfumato.files import encode_image, read_recipe, save_image
     from sfumato.generate import generate, load
 
+    if output == "-" and (as_json or sys.stdout.isatty()):
+        raise RequestError(
+            "-o - gives stdout to the picture's bytes.",
+            hint="Send them on, without --json: sfumato redo FILE -o - > picture.png",
+        )
     recipe = read_recipe(file)
     if recipe.plan is None:
         made = "carries no recipe" if recipe.source == "none" else f"was made by {recipe.source}"
@@ -37,10 +49,14 @@ def redo(file: Path, output: str | None, as_json: bool, quiet: bool) -> None:
             f"{file} {made}: sfumato can only draw its own pictures again.",
             hint=f"See what it says with: sfumato info {file}",
         )
-    target = None if output is None else resolve_target(output)
-    with Session(1, show_bar=not quiet) as session:
+    new = missing_folders(output)
+    target = None if output in (None, "-") else resolve_target(output)
+    with Session(1, show_bar=not quiet, tidy=partial(remove_empty, new)) as session:
         image = generate(recipe.plan, on_event=session.on_event, stop=session.stop).images[0]
     path = None if target is None else save_image(image, target)
+    if output == "-":
+        sys.stdout.buffer.write(encode_image(image))
+        sys.stdout.buffer.flush()
 
     identical = image.pixel_sha256 == recipe.recorded_sha256
     reasons = find_changes(recipe.plan, load(recipe.plan.model))
@@ -63,15 +79,16 @@ def redo(file: Path, output: str | None, as_json: bool, quiet: bool) -> None:
             }
         )
     elif not quiet:
+        say = partial(click.echo, err=output == "-")
         if identical:
-            click.echo(f"identical · {image.pixel_sha256[:12]} · {show_seconds(image.seconds)}")
+            say(f"identical · {image.pixel_sha256[:12]} · {show_seconds(image.seconds)}")
         else:
             expected = (recipe.recorded_sha256 or "nothing recorded")[:16]
-            click.echo(f"not identical · expected {expected}, drew {image.pixel_sha256[:16]}")
+            say(f"not identical · expected {expected}, drew {image.pixel_sha256[:16]}")
         for reason in reasons:
-            click.echo(f"  {'although' if identical else 'because'} {reason}")
+            say(f"  {'although' if identical else 'because'} {reason}")
         if path is not None:
-            click.echo(str(path))
+            say(str(path))
     click.get_current_context().exit(0 if identical else 1)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 GRACE = 0.7  # seconds between Ctrl-C and leaving the process
-CHOOSING_GRACE = 3.0  # the same where the best of what was sketched is still to be finished
+CHOOSING_GRACE = 10.0  # the same where the best of what was sketched is still to be finished
 
 
 class Bar:
@@ -105,9 +105,21 @@ class Session:
     is nothing to keep, so Ctrl-C interrupts at once; so does a second Ctrl-C at any time.
     """
 
-    def __init__(self, pictures: int, *, show_bar: bool, grace: float | None = None) -> None:
-        """A session over ``pictures``; ``grace`` in seconds, ``GRACE`` if None."""
+    def __init__(
+        self,
+        pictures: int,
+        *,
+        show_bar: bool,
+        grace: float | None = None,
+        tidy: Callable[[], None] | None = None,
+    ) -> None:
+        """A session over ``pictures``; ``grace`` in seconds, ``GRACE`` if None.
+
+        ``tidy`` is called where the session ends early with nothing saved.
+        """
         self.stop = threading.Event()
+        self._tidy = tidy or (lambda: None)
+        self._kept = 0
         self._grace = GRACE if grace is None else grace
         self._bar = Bar(pictures, shown=show_bar)
         self._busy = threading.Lock()  # held while a picture is saved and reported
@@ -124,7 +136,9 @@ class Session:
         self._bar.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: object
+    ) -> None:
         with self._busy:
             self._over = True
         if self._leaving is not None:
@@ -132,6 +146,10 @@ class Session:
         self._bar.stop()
         if self._restore is not None:
             self._restore()
+        if error is not None and not self._kept:
+            self._tidy()
+            if isinstance(error, Cancelled):
+                raise self._stopped() from None
 
     def on_event(self, event: Event, job: int = 0) -> None:
         """Follow one event of a drawing."""
@@ -145,7 +163,14 @@ class Session:
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Save and report here: the process is not left inside, and the bar makes room."""
+        """Save and report a picture here: the process is not left inside."""
+        with self.speaking():
+            yield
+            self._kept += 1
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Print here: the bar makes room."""
         with self._busy, self._bar.aside():
             yield
 
@@ -157,12 +182,18 @@ class Session:
         self._leaving.daemon = True
         self._leaving.start()
 
+    def _stopped(self) -> Cancelled:
+        hint = "Finished pictures were kept." if self._kept else "No picture was finished yet."
+        return Cancelled("Stopped.", hint=hint)
+
     def _leave(self) -> None:
         with self._busy:
             if self._over:
                 return
             self._bar.stop()
-            say_error(Cancelled("Stopped.", hint="Finished pictures were kept.").one_line())
+            if not self._kept:
+                self._tidy()
+            say_error(self._stopped().one_line())
             # threads inside a renderer cannot be ended, and an ordinary exit waits for them
             os._exit(Cancelled.exit_code)
 

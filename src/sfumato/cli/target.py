@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from pathlib import Path
@@ -15,8 +16,8 @@ def resolve_target(output: str | None, format_: str | None = None) -> Path:
 
     Raises:
         StorageError: the place cannot be written to, or is a device.
-        RequestError: it is "-", which only ``draw`` understands, or the name's suffix is no
-            format, or not the one asked for.
+        RequestError: it is "-", which is no file, or the name's suffix is no format, or not the
+            one asked for.
     """
     if output is None:
         return make_folder(Path())
@@ -36,6 +37,22 @@ def resolve_target(output: str | None, format_: str | None = None) -> Path:
         )
     make_folder(target.parent)
     return target
+
+
+def missing_folders(output: str | None) -> list[Path]:
+    """The folders that ``output`` needs and that are not there yet, the innermost first."""
+    try:
+        target = Path(output or ".")
+        return [folder for folder in (target, *target.parents) if not folder.exists()]
+    except (OSError, ValueError):
+        return []
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Take away those of ``folders`` that are empty, the innermost first."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def make_folder(folder: Path) -> Path:

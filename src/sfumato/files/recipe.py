@@ -102,7 +102,8 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
             raise StorageError("The picture's metadata is larger than 1 MiB.")
         source, found = _first_recipe(contents.texts)
     except SfumatoError as error:
-        raise type(error)(f"{path}: {error.message}", hint=error.hint) from None
+        hint = error.hint or "Use another copy of the file."
+        raise type(error)(f"{path}: {error.message}", hint=hint) from None
     except Exception as error:  # decoders fail in many ways on hostile bytes; all mean this
         raise StorageError(
             f"{path} is damaged: {error}.", hint="Use another copy of the file."
@@ -271,4 +272,7 @@ def _read_bytes(path: Path) -> bytes:
             return file.read(MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise StorageError(f"{path} cannot be read: {reason}.") from error
+        hint = (
+            "Give a picture inside it." if path.is_dir() else "Check its name and who may read it."
+        )
+        raise StorageError(f"{path} cannot be read: {reason}.", hint=hint) from error

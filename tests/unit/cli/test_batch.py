@@ -120,6 +120,30 @@ def test_a_bad_row_is_named_and_the_others_are_drawn(
     assert "1 failed" in outcome.err
 
 
+def test_bad_rows_are_named_in_the_order_of_their_lines(draw: Sfumato, folder: Path) -> None:
+    rows = [
+        {"prompt": "a cat", "model": "fake-raster", "background": "red"},  # refused when drawn
+        {"prompt": "a fox", "seed": 1},
+        {"prompt": "a cow", "size": "12x"},  # refused when read
+        {"prompt": "a cat", "style": "nosuch"},
+        {"prompt": "a pig", "steps": 0},
+    ]
+    Path("p.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    outcome = draw("--from", "p.jsonl", "-o", "out")
+    complaints = [line for line in outcome.err.splitlines() if line.startswith("sfumato:")]
+    lines = [int(line.split("line ")[1].split(":")[0]) for line in complaints]
+    assert lines == sorted(lines)
+    assert {3, 4, 5} <= set(lines)
+
+
+def test_a_new_folder_goes_again_where_nothing_could_be_drawn(draw: Sfumato, folder: Path) -> None:
+    assert draw("a fox", "--style", "nosuch", "-o", "new/deep/").code == 2
+    assert not Path("new").exists()
+    Path("mine").mkdir()
+    assert draw("a fox", "--style", "nosuch", "-o", "mine/").code == 2
+    assert Path("mine").is_dir()
+
+
 def test_an_unknown_column_stops_before_anything_is_drawn(draw: Sfumato, folder: Path) -> None:
     Path("p.csv").write_text("prompt,colour\na fox,red\n", "utf-8")
     outcome = draw("--from", "p.csv", "-o", "out")

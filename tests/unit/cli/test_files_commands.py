@@ -98,7 +98,40 @@ def test_what_is_no_whole_picture_is_one_line(
     assert outcome.out == b""
 
 
+@pytest.mark.parametrize("format", ["svg", "pdf", "ico"])
+def test_half_a_file_and_a_folder_come_with_advice(
+    draw: Sfumato, sfumato: Sfumato, format: str
+) -> None:
+    path = Path(draw("a fox", "--format", format, "--json").objects[0]["path"])
+    path.write_bytes(path.read_bytes()[:-200])
+    outcome = sfumato("info", str(path))
+    assert outcome.code != 0
+    assert outcome.err.rstrip().endswith("Use another copy of the file.")
+    assert sfumato("info", ".").err.rstrip().endswith("Give a picture inside it.")
+    assert "Check its name" in sfumato("info", "gone.png").err
+
+
 # ---------------------------------------------------------------- redo
+
+
+def test_redo_writes_the_picture_to_stdout(sfumato: Sfumato, fox: Path, folder: Path) -> None:
+    before = sorted(folder.iterdir())
+    outcome = sfumato("redo", "fox.png", "-o", "-")
+    assert outcome.code == 0
+    Path("again.png").write_bytes(outcome.out)
+    assert sfumato("compare", "fox.png", "again.png").code == 0
+    assert "identical" in outcome.err
+    Path("again.png").unlink()
+    assert sorted(folder.iterdir()) == before
+    assert sfumato("redo", "fox.png", "-o", "-", "--json").code == 2
+
+
+def test_redo_does_not_make_files_of_devices(sfumato: Sfumato, fox: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    outcome = sfumato("redo", "fox.png", "-o", "/dev/full")
+    assert outcome.code == 6
+    assert not Path("/dev/full.png").exists()
 
 
 @pytest.mark.parametrize("format", ["png", "webp", "jpeg", "svg", "pdf", "ico"])

@@ -12,6 +12,7 @@ import pytest
 
 from sfumato.cli import session as session_module
 from sfumato.cli.session import Bar, Session
+from sfumato.errors import Cancelled, RequestError
 from sfumato.request import Event
 
 
@@ -132,7 +133,49 @@ def test_what_cannot_be_stopped_is_left_behind(
         assert session._leaving is not None
         session._leaving.join()  # a renderer would be busy here
     assert left == [130]
+    assert capsys.readouterr().err == "sfumato: Stopped. No picture was finished yet.\n"
+
+
+def test_pictures_that_were_kept_are_spoken_of_and_their_folder_stays(
+    left: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tidied: list[bool] = []
+    with Session(2, show_bar=False, tidy=lambda: tidied.append(True)) as session:
+        session.on_event(Event(kind="loaded"))
+        with session.saving():
+            pass
+        interrupt()
+        assert session._leaving is not None
+        session._leaving.join()
     assert capsys.readouterr().err == "sfumato: Stopped. Finished pictures were kept.\n"
+    assert tidied == []
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_cancelled_session_says_what_became_of_its_pictures(kept: bool) -> None:
+    tidied: list[bool] = []
+    with (
+        pytest.raises(Cancelled) as caught,
+        Session(2, show_bar=False, tidy=lambda: tidied.append(True)) as session,
+    ):
+        with session.speaking():
+            pass  # a complaint is no picture
+        if kept:
+            with session.saving():
+                pass
+        raise Cancelled("Stopped.", hint="Finished pictures were kept.")
+    assert ("were kept" in caught.value.hint) is kept
+    assert tidied == ([] if kept else [True])
+
+
+def test_a_session_that_fails_early_tidies_up() -> None:
+    tidied: list[bool] = []
+    with (
+        pytest.raises(RequestError),
+        Session(1, show_bar=False, tidy=lambda: tidied.append(True)),
+    ):
+        raise RequestError("No.")
+    assert tidied == [True]
 
 
 def test_nobody_leaves_in_the_middle_of_a_save(left: list[int]) -> None:
