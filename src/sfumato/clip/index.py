@@ -28,6 +28,9 @@ from sfumato.pictures import read_many, scan_pictures
 __all__ = ["Hit", "Index", "UpdateReport", "default_index_path", "picture_vector"]
 
 Progress = Callable[[int, int], object]
+# path, size, mtime_ns, content, trouble: plain, since there are a hundred thousand of them
+_Row = tuple[bytes, int, int, bytes, str | None]
+_CONTENT = 3
 
 _BATCH = 32  # pictures: one call of the encoder, and one transaction
 
@@ -156,7 +159,7 @@ class Index:
     def _update(self, folder: Path, on_progress: Progress | None) -> UpdateReport:
         known = self._known(folder)
         survey = _survey(folder, known)
-        gone = Counter(known[path].content for path in known.keys() - survey.seen)
+        gone = Counter(known[path][_CONTENT] for path in known.keys() - survey.seen)
         counts: Counter[str] = Counter(kept=survey.unchanged)
         skipped = list(survey.skipped)
         total = len(survey.changed)
@@ -164,7 +167,7 @@ class Index:
             old = known.get(file.path)
             if file.trouble is not None:
                 skipped.append((Path(os.fsdecode(file.path)), file.trouble))
-            elif old is not None and old.content == file.content:
+            elif old is not None and old[_CONTENT] == file.content:
                 counts["kept"] += 1  # touched, not changed
             elif old is None and gone[file.content] > 0:
                 gone[file.content] -= 1
@@ -183,17 +186,14 @@ class Index:
             skipped=tuple(sorted(skipped)),
         )
 
-    def _known(self, folder: Path) -> dict[bytes, _File]:
+    def _known(self, folder: Path) -> dict[bytes, _Row]:
         rows = self._file.database.execute(
             "SELECT path, size, mtime_ns, content, trouble FROM files WHERE path > ? AND path < ?",
             _span(folder),
-        )
-        known = {row[0]: _File(*row) for row in rows}
-        if not all(
-            isinstance(f.path, bytes) and isinstance(f.content, bytes) for f in known.values()
-        ):
+        ).fetchall()
+        if not all(type(row[0]) is type(row[3]) is bytes for row in rows):
             raise sqlite3.DatabaseError("a row makes no sense")
-        return known
+        return {row[0]: row for row in rows}
 
     def _take_in(self, changed: Sequence[_File]) -> Iterator[_File]:
         """Store each file, a batch at a time, and give it with its content or its trouble."""
@@ -267,7 +267,7 @@ class Index:
 
 @dataclass(slots=True)
 class _File:
-    """A file as its row has it; of a new one the content is not known yet."""
+    """A file that is new or changed; what is in it is found out on the way."""
 
     path: bytes
     size: int
@@ -286,7 +286,7 @@ class _Survey:
     skipped: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def _survey(folder: Path, known: dict[bytes, _File]) -> _Survey:
+def _survey(folder: Path, known: dict[bytes, _Row]) -> _Survey:
     """Look at every picture's size and time; open none.
 
     Raises: StorageError: the folder cannot be read.
@@ -309,10 +309,10 @@ def _survey(folder: Path, known: dict[bytes, _File]) -> _Survey:
         path = os.fsencode(entry.path)
         survey.seen.add(path)
         row = known.get(path)
-        if row is None or (row.size, row.mtime_ns) != (status.st_size, status.st_mtime_ns):
+        if row is None or row[1:3] != (status.st_size, status.st_mtime_ns):
             survey.changed.append(_File(path, status.st_size, status.st_mtime_ns))
-        elif row.trouble is not None:
-            survey.skipped.append((Path(entry.path), row.trouble))
+        elif (trouble := row[4]) is not None:
+            survey.skipped.append((Path(entry.path), trouble))
         else:
             survey.unchanged += 1
     return survey
