@@ -12,12 +12,13 @@ import argparse
 import io
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sfumato.checks import Look
 from sfumato.checks.copies import INDEX, load_index, near_copy
@@ -43,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures["heldout_close"] = share_close(pictures[unseen])
     if asked.judge_data:
         figures["judge_close"] = share_close(load_pictures(asked.judge_data)[1])
-    figures["itself"] = recognised([rows[at] for at in seen], pictures[seen])
+    sources = [rows[at] for at in seen]
+    figures["recognised"] = {
+        name: recognised(sources, pictures[seen], change) for name, change in CHANGES.items()
+    }
     print(json.dumps(figures))
     return 0
 
@@ -93,13 +97,52 @@ def share_close(pictures: NDArray[np.uint8]) -> float:
     return round(float(np.mean([bool(near_copy(Look(picture))) for picture in pictures])), 4)
 
 
-def recognised(rows: Sequence[dict[str, Any]], pictures: NDArray[np.uint8]) -> float:
-    """Of the training pictures themselves, mirrored, how many are called by their own name."""
+def mirrored(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Left and right exchanged."""
+    return np.ascontiguousarray(picture[:, ::-1])
+
+
+def resized(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """At a size of its own, off the middle of a larger canvas."""
+    canvas = np.zeros((150, 150, 4), np.uint8)
+    canvas[20:117, 31:128] = np.asarray(Image.fromarray(picture).resize((97, 97)))
+    return canvas
+
+
+def recoloured(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Every hue turned by a third of the circle."""
+    return np.ascontiguousarray(picture[..., [2, 0, 1, 3]])
+
+
+def compressed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Enlarged, as a JPEG on white: white parts of the drawing are lost in the ground."""
+    large = Image.fromarray(picture).resize((256, 256))
+    sheet = Image.new("RGBA", large.size, "white")
+    sheet.alpha_composite(large)
+    file = io.BytesIO()
+    sheet.convert("RGB").save(file, "JPEG", quality=80)
+    return np.asarray(Image.open(file).convert("RGBA"))
+
+
+CHANGES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    "mirrored": mirrored,
+    "resized and shifted": resized,
+    "recoloured": recoloured,
+    "JPEG on white": compressed,
+}
+
+
+def recognised(
+    rows: Sequence[dict[str, Any]],
+    pictures: NDArray[np.uint8],
+    change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+) -> float:
+    """Of training pictures, changed, how many are called by their own name."""
     known = load_index()
     chosen = np.random.default_rng(0).choice(len(rows), min(SAMPLE, len(rows)), replace=False)
     hits = 0
     for at in chosen:
-        found = near_copy(Look(np.ascontiguousarray(pictures[at][:, ::-1])))
+        found = near_copy(Look(change(pictures[at])))
         own = f"{rows[at]['concept']!r} of {rows[at]['pack']}"
         hits += bool(found) and own in found[0].message
     assert len(known.vectors) == len(rows)
