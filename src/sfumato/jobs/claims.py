@@ -167,12 +167,14 @@ def reap(database: Database, lease_seconds: float) -> int:
     return _requeue(database, silent, "its worker fell silent")
 
 
-def abandon(database: Database, worker: str, reason: str) -> int:
+def abandon(database: Database, worker: str, reason: str, *, counts: bool = True) -> int:
     """Take the jobs of a worker that is known to be dead."""
-    return _requeue(database, JOBS.c.worker == worker, reason)
+    return _requeue(database, JOBS.c.worker == worker, reason, counts=counts)
 
 
-def _requeue(database: Database, condition: ColumnElement[bool], reason: str) -> int:
+def _requeue(
+    database: Database, condition: ColumnElement[bool], reason: str, *, counts: bool = True
+) -> int:
     lost = select(JOBS).where(JOBS.c.state == "running", condition)
     with database.read() as connection:
         if connection.execute(lost.limit(1)).first() is None:
@@ -183,7 +185,7 @@ def _requeue(database: Database, condition: ColumnElement[bool], reason: str) ->
             if row.cancel_requested:
                 ended = {**_NOBODY, "state": "cancelled", "finished_at": database_time()}
                 advance(connection, row, "cancelled", {}, **ended)
-            elif row.attempt >= MAX_ATTEMPTS:
+            elif counts and row.attempt >= MAX_ATTEMPTS:
                 error = {
                     "code": "worker_died",
                     "message": f"Drawing it failed {row.attempt} times: {reason}.",
@@ -192,8 +194,10 @@ def _requeue(database: Database, condition: ColumnElement[bool], reason: str) ->
                 ended = {**_NOBODY, "state": "failed", "finished_at": database_time()}
                 advance(connection, row, "failed", error, error=json.dumps(error), **ended)
             else:
-                data = {"attempt": row.attempt, "reason": reason}
-                advance(connection, row, "queued", data, state="queued", **_NOBODY)
+                attempt = row.attempt if counts else row.attempt - 1
+                data = {"attempt": attempt, "reason": reason}
+                again = {**_NOBODY, "state": "queued", "attempt": attempt}
+                advance(connection, row, "queued", data, **again)
     return len(rows)
 
 

@@ -457,9 +457,12 @@ class JobQueue:
         """Queue jobs again whose workers have gone silent; returns how many were touched."""
         return self._after(reap(self.database, self.lease_seconds))
 
-    def abandon(self, worker: str, reason: str) -> int:
-        """Queue the jobs of a worker again that is known to be dead; returns how many."""
-        return self._after(abandon(self.database, worker, reason))
+    def abandon(self, worker: str, reason: str, *, counts: bool = True) -> int:
+        """Queue the jobs of a worker again that is known to be dead; returns how many.
+
+        The attempt does not count where the worker was ended on purpose: ``counts=False``.
+        """
+        return self._after(abandon(self.database, worker, reason, counts=counts))
 
     def workers(self) -> dict[str, str]:
         """Who holds a running job: worker to job."""

@@ -118,7 +118,7 @@ class Workers:
                 self._join(_LEAVE_SECONDS)
         for process in self._running:
             if process.handle.exitcode != 0:  # it could not give its job back itself
-                self._abandon(process)
+                self._abandon(process, counts=False)
         with suppress(OSError):
             self._nudge.send(None)
         if self._thread is not None:
@@ -208,9 +208,10 @@ class Workers:
             self._running[self._running.index(dead)] = fresh
         dead.close()
 
-    def _abandon(self, dead: _Process) -> None:
+    def _abandon(self, dead: _Process, *, counts: bool = True) -> None:
+        reason = dead.reason() if counts else "its worker was asked to leave"
         with suppress(SfumatoError):  # the lease runs out by itself
-            self._queue.abandon(worker_name(dead.pid, dead.token), dead.reason())
+            self._queue.abandon(worker_name(dead.pid, dead.token), reason, counts=counts)
 
     def _recover(self) -> None:
         """Take jobs from processes of this machine that live no more, without waiting."""
