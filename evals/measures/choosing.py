@@ -19,6 +19,7 @@ from sfumato import clip, models
 from sfumato.clip.rank import Query, closeness, embed_query
 from sfumato.generate import finish_sketch, sketch
 from sfumato.models import spec_of
+from sfumato.selection.one import mendable
 from sfumato.training.judge import Judge
 
 from .naming import judge_pictures
@@ -213,5 +214,4 @@ def _closeness(drawn: Candidates, ranker: str | None) -> NDArray[np.float32]:
 def _severity(findings: Sequence[Any]) -> int:
     """2 where there is an error, 1 a warning; what no seed mends does not count."""
     worth = {"error": 2, "warning": 1, "note": 0}
-    own = (worth[f.severity] for f in findings if f.check != "unknown_subject")
-    return max(own, default=0)
+    return max((worth[finding.severity] for finding in mendable(findings)), default=0)

@@ -221,6 +221,17 @@ def test_what_no_seed_mends_is_not_tried_again(check: Any) -> None:
     assert result.images[0].findings  # it is still said
 
 
+@pytest.mark.parametrize(("known", "drawn"), [(False, 1), (True, 3)])
+def test_what_follows_from_an_unknown_subject_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch, known: bool, drawn: int
+) -> None:
+    names = ["subject_mismatch"] if known else ["unknown_subject", "subject_mismatch"]
+    found = tuple(Finding(check=x, severity="warning", message="a fault") for x in names)
+    module = sys.modules["sfumato.generate"]
+    monkeypatch.setattr(module, "run_checks", lambda pixels, plan, cond: found)
+    assert len(draw_until_good("asdfgh", retry=2, **SMALL).choices[0].finished) == drawn
+
+
 def test_a_plug_ins_check_counts(check: Any) -> None:
     seen = check(lambda seed: "warning", name="somebody-elses")
     draw_until_good("a fox", retry=1, **SMALL)

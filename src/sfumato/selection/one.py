@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 
@@ -17,10 +18,11 @@ from sfumato.registry import CHECKS
 from sfumato.request import MAX_SEED, Event, Finding, GeneratedImage, GenerationRequest, OnEvent
 from sfumato.selection.rules import Choice, Rules
 
-__all__ = ["choose_one", "first_seed"]
+__all__ = ["choose_one", "first_seed", "mendable"]
 
 _MOST_FINISHED = 3  # of a try: where three sketches end with a fault, the fourth seldom helps
 _WORDS = "words"  # the capability of a check whose finding follows from the words, not the seed
+_FOLLOWS = {"subject_mismatch": "unknown_subject"}  # the unknown is drawn as something else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class _Candidate:
     @property
     def faults(self) -> tuple[int, int, int]:
         """How many errors, warnings and notes, without those that no seed can mend."""
-        count = Counter(finding.severity for finding in self.image.findings if _mends(finding))
+        count = Counter(finding.severity for finding in mendable(self.image.findings))
         return count["error"], count["warning"], count["note"]
 
 
@@ -224,10 +226,17 @@ def _rank(sketches: list[Sketch], ranker: str | None) -> list[Ranked]:
     return rank(pixels, Query(subject=sketches[0].plan.subject), clip.load(ranker))
 
 
-def _mends(finding: Finding) -> bool:
-    """Whether another seed may mend it; what third parties report is known by its name alone."""
-    known = finding.check in CHECKS
-    return not known or _WORDS not in CHECKS.get(finding.check).capabilities
+def mendable(findings: Iterable[Finding]) -> list[Finding]:
+    """What another seed may mend: not what follows from the words, nor what follows from that."""
+    mendable, of_the_words = [], set()
+    for finding in findings:
+        # third parties may report under names that are not registered
+        known = finding.check in CHECKS
+        if known and _WORDS in CHECKS.get(finding.check).capabilities:
+            of_the_words.add(finding.check)
+        else:
+            mendable.append(finding)
+    return [finding for finding in mendable if _FOLLOWS.get(finding.check) not in of_the_words]
 
 
 def _seeds(tried: list[int]) -> str:
