@@ -42,7 +42,7 @@ _COLOURS = np.array([True, True, True, False])
 class Known:
     """The training pictures, as the package carries them. N pictures."""
 
-    vectors: NDArray[np.float32]  # (N, DIMENSIONS), about unit length
+    vectors: NDArray[np.float32]  # (N, DIMENSIONS), unit length
     name_of: NDArray[np.uint16]  # (N,) into ``names``
     pack_of: NDArray[np.uint8]  # (N,) into ``packs``
     names: tuple[str, ...]
@@ -57,6 +57,7 @@ def load_index(path: Path = INDEX) -> Known:
     with np.load(path, allow_pickle=False) as file:
         step = float(file["step"])
         vectors = file["vectors"].T.astype(np.float32) * np.float32(step)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)  # rounding changed the lengths
         texts = {key: tuple(str(file[key]).split("\n")) for key in _TEXTS}
         return Known(
             vectors=np.ascontiguousarray(vectors.reshape(-1, DIMENSIONS)),

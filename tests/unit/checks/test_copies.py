@@ -147,7 +147,7 @@ class TestShippedIndex:
         assert int(index.pack_of.max()) < len(index.packs)
         assert len(index.packs) == len(index.licences) == len(index.authors)
         assert all(index.names) and all(index.licences)
-        np.testing.assert_allclose(np.linalg.norm(index.vectors, axis=1), 1, atol=0.05)
+        np.testing.assert_allclose(np.linalg.norm(index.vectors, axis=1), 1, atol=1e-5)
 
     def test_it_stays_small(self) -> None:
         assert copies.INDEX.stat().st_size <= 450_000
