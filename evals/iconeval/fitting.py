@@ -65,7 +65,7 @@ def fit_judge(
     inside = (features - own).reshape(-1, features.shape[2])
     means = label_means(own, labels)
     apart = own - means[labels]
-    freedom = int((np.bincount(labels) - 1).sum())
+    freedom = max(1, int((np.bincount(labels) - 1).sum()))
     within = inside.T @ inside / len(inside) + BETWEEN_PACKS * (apart.T @ apart) / freedom
     mean = own.mean(axis=0)
     projection = discriminants_of(mean, means, within)

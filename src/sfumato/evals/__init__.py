@@ -1,4 +1,5 @@
-"""Measuring the models that draw: with judges that none of them was trained on.
+"""Measuring the models that draw, with judges that none of them was trained on.
 
-An evaluation is an entry of the registry ``EVALUATIONS``; ``sfumato eval`` lists and runs them.
+One folder an evaluation; ``sfumato eval`` lists and runs them. What they share lies beside them:
+shapes as numbers, the colour of a drawing, means with intervals.
 """

@@ -1,13 +1,18 @@
-"""Scenes drawn in code, and a judge fitted to them on the spot."""
+"""Prompts, subjects and icons made in code."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# the scripts of the evaluation are run as files, so their folder is what they import from
+sys.path.insert(0, str(Path(__file__).parents[3] / "evals"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "evals" / "iconeval"))
 
 from sfumato.evals.iconeval.judge import Subject
 from sfumato.evals.iconeval.prompts import IconPrompt, Wanted, load_concepts

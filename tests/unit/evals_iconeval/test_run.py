@@ -118,8 +118,9 @@ def test_the_report_says_how_good_the_judge_is() -> None:
 
 def test_a_model_draws_the_same_picture_for_the_same_seed() -> None:
     painter = ModelPainter("fake", side=64)
-    first = dict(painter.paint(FEW[0], (1, 2)))
+    first = dict(painter.paint(FEW[0], (1, 2, 7)))
     again = dict(painter.paint(FEW[0], (2,)))
+    assert list(first) == [1, 2, 7]
     assert first[1].shape == (64, 64, 4)
     assert np.array_equal(first[2], again[2])
     assert not np.array_equal(first[2], dict(painter.paint(FEW[2], (2,)))[2])

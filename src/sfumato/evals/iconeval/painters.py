@@ -8,7 +8,7 @@ a model that always draws rightly would score with this judge.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,19 +54,21 @@ class ModelPainter:
         self.identity = {"model": spec.name, "model_sha256": spec.sha256, "side": side}
 
     def paint(self, prompt: IconPrompt, seeds: tuple[int, ...]) -> Iterator[tuple[int, Pixels]]:
-        """Draw the prompt once for each seed.
+        """Draw the prompt once for each seed; neighbouring seeds are drawn side by side.
 
         Raises: what ``sfumato.generate`` raises.
         """
-        for seed in seeds:
+        for first, count in _runs(seeds):
             request = GenerationRequest(
                 prompt=prompt.text,
                 model=self._name,
-                seed=seed,
+                seed=first,
+                num_images=count,
                 width=self._side,
                 height=self._side,
             )
-            yield seed, generate(request).images[0].pixels
+            for image in generate(request).images:
+                yield image.seed, image.pixels
 
 
 class Retrieval:
@@ -138,6 +140,17 @@ class Oracle:
 
 
 BASELINES: dict[str, Callable[[Path], Painter]] = {"retrieval": Retrieval, "oracle": Oracle}
+
+
+def _runs(seeds: Sequence[int]) -> list[tuple[int, int]]:
+    """(first, how many) of each stretch of consecutive seeds, in order."""
+    runs: list[tuple[int, int]] = []
+    for seed in seeds:
+        if runs and seed == sum(runs[-1]):
+            runs[-1] = runs[-1][0], runs[-1][1] + 1
+        else:
+            runs.append((seed, 1))
+    return runs
 
 
 def _digest(data: Path) -> str:
