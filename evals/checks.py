@@ -49,12 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for folder in asked.data
             for sample in clean.icons(folder, asked.icons, asked.split)
         ]
-        samples += clean.drawings(limit=asked.drawings)
-        figures = measure(samples, load_themes(), only=only, each=asked.plants)
+        drawn = list(clean.drawings(limit=asked.drawings))
+        figures = {
+            "icons": len(samples),
+            "drawings": len(drawn),
+            "checks": measure([*samples, *drawn], load_themes(), only=only, each=asked.plants),
+        }
     except SfumatoError as error:
         print(error.one_line(), file=sys.stderr)
         return error.exit_code
-    command = "python evals/checks.py --data data/curated --data data/judge --write-docs"
+    command = (
+        "python evals/checks.py --data data/curated --data data/judge "
+        f"--icons {asked.icons} --plants {asked.plants} --write-docs"
+    )
     record = make_record("checks", command, figures)
     append_record(record, asked.results)
     if asked.write_docs:

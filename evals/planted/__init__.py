@@ -4,6 +4,15 @@ One file a theme; each plant is a function that breaks a clean picture by a give
 check it is meant for should speak, on the broken picture and not on the clean one.
 """
 
-from planted.registry import PLANTS, Broken, Plant, Sample, load_themes, plant
+from planted.registry import (
+    EXEMPT,
+    PLANTS,
+    Broken,
+    Plant,
+    Sample,
+    exempt,
+    load_themes,
+    plant,
+)
 
-__all__ = ["PLANTS", "Broken", "Plant", "Sample", "load_themes", "plant"]
+__all__ = ["EXEMPT", "PLANTS", "Broken", "Plant", "Sample", "exempt", "load_themes", "plant"]

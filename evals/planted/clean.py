@@ -21,27 +21,31 @@ GROUNDS = ("#ffffff", "#fdf3d8", "#dbeafe", "#1d2f63")  # every fourth icon lies
 SIDES = (512, 1024, 640)
 
 
-def icons(folder: Path, count: int, *, split: str | None = None) -> Iterator[Sample]:
+def icons(folder: Path, count: int, split: str | None = None) -> Iterator[Sample]:
     """``count`` icons of a data folder, the same ones every time, spread over its packs.
+
+    Those of ``split``; where none is named, the held-out ones if there are any.
 
     Raises: StorageError: the folder was not made by ``sfumato train data icons``.
     """
     try:
         rows = [json.loads(line) for line in (folder / "manifest.jsonl").open(encoding="utf-8")]
         with gzip.open(folder / "svg.jsonl.gz", "rt", encoding="utf-8") as file:
-            drawings = {row["id"]: row["svg"] for row in map(json.loads, file)}
+            paths = {row["id"]: row["svg"] for row in map(json.loads, file)}
     except (OSError, ValueError, KeyError) as error:
         raise StorageError(
             f"{folder} holds no icons: {error}.", hint="Make it: sfumato train data icons"
         ) from None
-    wanted = [row for row in rows if split is None or row["split"] == split]
+    heldout = any(row["split"] == "heldout" for row in rows)
+    split = split or ("heldout" if heldout else "train")
+    wanted = [row for row in rows if row["split"] == split]
     packs: dict[str, list[dict[str, str]]] = {}
     for row in sorted(wanted, key=lambda row: zlib.crc32(row["id"].encode())):
         packs.setdefault(row["pack"], []).append(row)
     turns = [row for turn in range(count) for own in packs.values() for row in own[turn : turn + 1]]
     for number, row in enumerate(turns[:count]):
         side = SIDES[number % len(SIDES)]
-        pixels, _ = render_svg(drawings[row["id"]].encode(), longest=side)
+        pixels, _ = render_svg(paths[row["id"]].encode(), longest=side)
         yield Sample(
             name=row["id"],
             source="icons",

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from planted.clean import on_ground
-from planted.registry import Broken, Pixels, Sample, plant
+from planted.registry import Broken, Pixels, Sample, exempt, plant
 from sfumato.checks import Look
 from sfumato.colours import basic_name, dominant_colours, to_hex
 from sfumato.oklab import evenly, from_evenly, oklab_to_srgb, srgb_to_oklab
+
+exempt(
+    "vanishes",
+    "icons that are black in their files do vanish on dark pages",
+    lambda sample: sample.style in ("glyph", "icon"),
+)
 
 
 def main_colour(pixels: Pixels) -> tuple[tuple[int, int, int], float] | None:
