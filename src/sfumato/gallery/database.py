@@ -179,19 +179,11 @@ def _make_sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, record: object) -> None:
-        connection.isolation_level = None  # sqlite3 must not begin transactions by itself
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
-        wanted = "wal" if WAL_IS_SAFE else "truncate"
-        (mode,) = cursor.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
-        if mode == "wal" and not WAL_IS_SAFE:
-            raise sqlite3.OperationalError(
-                f"it is in WAL mode, which SQLite {sqlite3.sqlite_version} may corrupt; close "
-                "every other program that has it open"
-            )
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
+        try:
+            _set_up_sqlite(connection)
+        except sqlite3.Error:
+            connection.close()  # nobody else would, and it may hold a lock
+            raise
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -199,6 +191,20 @@ def _make_sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection) -> None:
+    connection.isolation_level = None  # sqlite3 must not begin transactions by itself
+    connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+    wanted = "wal" if WAL_IS_SAFE else "truncate"
+    (mode,) = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+    if mode == "wal" and not WAL_IS_SAFE:
+        raise sqlite3.OperationalError(
+            f"it is in WAL mode, which SQLite {sqlite3.sqlite_version} may corrupt; close every "
+            "other program that has it open"
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _make_postgresql(url: URL) -> Engine:

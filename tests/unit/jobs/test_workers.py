@@ -137,7 +137,9 @@ def serve(tmp_path: Path, folder: Path) -> Iterator[Callable[[], subprocess.Pope
     yield start
     for program in begun:
         program.kill()
-        program.communicate()
+        program.wait()
+        assert program.stdout is not None
+        program.stdout.close()
 
 
 def test_sigterm_drains(
@@ -200,7 +202,7 @@ def test_kill_9_at_random_points_loses_nothing(
     for kill in range(KILLS):
         program = serve()
         jobs += [own.submit(ask(num_images=3, num_inference_steps=8)).id for _ in range(2)]
-        until(lambda: any(own.get(job).state == "running" for job in jobs))
+        until(lambda: own.counts()["running"] > 0)
         time.sleep(dice.uniform(0, 0.4))
         workers = children_of(program.pid)
         victims = [program.pid, *workers] if kill % 2 else workers[-1:] or [program.pid]
@@ -208,7 +210,7 @@ def test_kill_9_at_random_points_loses_nothing(
             os.kill(pid, signal.SIGKILL)
         look()
         program.kill()
-        program.communicate()
+        program.wait()
         assert own.database.check(thorough=True) == []
     serve()
     for job in jobs:
