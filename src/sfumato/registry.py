@@ -196,7 +196,7 @@ for _name, _ext, _summary, _caps in (
     ("webp", "webp", "lossless, transparency, smaller", {"alpha"}),
     ("jpeg", "jpg", "photographs, no transparency", set()),
     ("svg", "svg", "paths, any size, transparency", {"alpha", "vector"}),
-    ("pdf", "pdf", "one page, for print", set()),
+    ("pdf", "pdf", "one page of paths, any size, for print", set()),
     ("ico", "ico", "16 to 256 px in one file, for programs and web sites", {"alpha"}),
 ):
     WRITERS.add(

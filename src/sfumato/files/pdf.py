@@ -1,39 +1,94 @@
-"""A PDF of one page that is one picture.
+"""A PDF of one page that is one picture: its paths where it has them, its pixels where not.
 
 Pillow's own PDF writer stores JPEG inside, has no room for XMP and dates every file; this one
-keeps the pixels exactly, carries the recipe, and gives the same bytes for the same picture.
-Source: ISO 32000-1, sections 7.5 (file structure), 8.9.5 (images), 14.3 (metadata).
+keeps shapes and pixels exactly, carries the recipe, and gives the same bytes for the same picture.
+Source: ISO 32000-1, sections 7.5 (file structure), 8.5 (paths), 8.9.5 (images), 14.3 (metadata).
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 from PIL import Image
 
+from sfumato.files.shapes import Drawing, Painted
+
 _DPI = 300
 _POINTS = 72.0  # an inch
+_OPERATORS = {"M": "m", "L": "l", "C": "c", "Z": "h"}
 
 
-def one_page(picture: Image.Image, *, title: str | None = None, xmp: bytes | None = None) -> bytes:
-    """The file: an RGB ``picture`` filling a page of its size at 300 dpi.
+def page_of_paths(
+    drawing: Drawing,
+    size: tuple[int, int],
+    *,
+    title: str | None = None,
+    xmp: bytes | None = None,
+) -> bytes:
+    """The file: a ``drawing`` filling a page of ``size`` pixels at 300 dpi, clear where it is."""
+    width, height = (side * _POINTS / _DPI for side in size)
+    # the drawing's y runs down, the page's runs up
+    lines = [
+        f"{width / drawing.width:.6f} 0 0 {-height / drawing.height:.6f} 0 {height:.4f} cm 1 j"
+    ]
+    lines += [_shape(shape) for shape in drawing.shapes]
+    content = zlib.compress("\n".join(lines).encode(), 9)
+    return _file((width, height), _stream(b"/Filter /FlateDecode", content), b"", [], title, xmp)
+
+
+def page_of_pixels(
+    picture: Image.Image, *, title: str | None = None, xmp: bytes | None = None
+) -> bytes:
+    """The file: an RGB ``picture`` filling a page of its size at 300 dpi."""
+    width, height = (side * _POINTS / _DPI for side in picture.size)
+    pixels = _stream(
+        b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB"
+        b" /BitsPerComponent 8 /Filter /FlateDecode" % picture.size,
+        zlib.compress(picture.tobytes(), 9),
+    )
+    content = _stream(b"", b"q %.4f 0 0 %.4f 0 0 cm /Picture Do Q" % (width, height))
+    return _file((width, height), content, b"/XObject << /Picture 5 0 R >>", [pixels], title, xmp)
+
+
+def _shape(shape: Painted) -> str:
+    """One shape in the page's operators."""
+    words = [f"{_colour(shape.fill)} rg"]
+    if shape.stroke is not None:
+        words.append(f"{_colour(shape.stroke)} RG {shape.stroke_width:g} w")
+    for kind, points in shape.segments:
+        # hundredths of a unit, where the document itself has tenths
+        numbers = [f"{round(value, 2):g}" for point in points for value in point]
+        words.append(" ".join([*numbers, _OPERATORS[kind]]))
+    words.append("f" if shape.stroke is None else "B")
+    return " ".join(words)
+
+
+def _colour(rgb: tuple[int, int, int]) -> str:
+    return " ".join(f"{channel / 255:.4g}" for channel in rgb)
+
+
+def _file(
+    size: tuple[float, float],
+    content: bytes,
+    resources: bytes,
+    used: Sequence[bytes],
+    title: str | None,
+    xmp: bytes | None,
+) -> bytes:
+    """One page around ``content``; ``used`` are the objects from number 5 on that it names.
 
     ``title`` is shown by viewers in place of the file's name; ``xmp`` is stored uncompressed, so
     that tools which know nothing of PDF find it.
     """
-    width, height = (side * _POINTS / _DPI for side in picture.size)
-    drawing = b"q %.4f 0 0 %.4f 0 0 cm /Picture Do Q" % (width, height)
+    metadata = b" /Metadata %d 0 R" % (5 + len(used)) if xmp is not None else b""
     objects = [
-        b"<< /Type /Catalog /Pages 2 0 R%s >>" % (b" /Metadata 6 0 R" if xmp is not None else b""),
+        b"<< /Type /Catalog /Pages 2 0 R%s >>" % metadata,
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %.4f %.4f] /Contents 4 0 R"
-        b" /Resources << /XObject << /Picture 5 0 R >> >> >>" % (width, height),
-        _stream(b"", drawing),
-        _stream(
-            b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB"
-            b" /BitsPerComponent 8 /Filter /FlateDecode" % picture.size,
-            zlib.compress(picture.tobytes(), 9),
-        ),
+        b" /Resources << %s >> >>" % (*size, resources),
+        content,
+        *used,
     ]
     trailer = b""
     if xmp is not None:

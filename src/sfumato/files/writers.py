@@ -19,7 +19,8 @@ from PIL import Image, ImageColor, PngImagePlugin
 
 from sfumato.errors import BackendError, RequestError
 from sfumato.files.metadata import exif_block, jpeg_segments, text_fields, xml_text, xmp_packet
-from sfumato.files.pdf import one_page
+from sfumato.files.pdf import page_of_paths, page_of_pixels
+from sfumato.files.shapes import read_drawing
 from sfumato.request import GeneratedImage
 
 ICO_SIDES = (16, 24, 32, 48, 64, 128, 256)  # pixels
@@ -107,14 +108,17 @@ def write_svg(image: GeneratedImage, options: WriteOptions) -> bytes:
 
 
 def write_pdf(image: GeneratedImage, options: WriteOptions) -> bytes:
-    """One PDF page the size of the picture at 300 dpi, lossless.
+    """One PDF page the size of the picture at 300 dpi: its paths, exact at any size.
 
-    The page is paper: the drawing lies on the plan's background, or on white.
+    A picture without paths is stored as lossless pixels, on the plan's background or on white.
     """
-    page = _opaque(image)
-    if not options.metadata:
-        return one_page(page)
-    return one_page(page, title=image.plan.prompt, xmp=xmp_packet(image).encode())
+    title = image.plan.prompt if options.metadata else None
+    xmp = xmp_packet(image).encode() if options.metadata else None
+    drawing = None if image.svg is None else read_drawing(image.svg)
+    if drawing is None:
+        return page_of_pixels(_opaque(image), title=title, xmp=xmp)
+    height, width = image.pixels.shape[:2]
+    return page_of_paths(drawing, (width, height), title=title, xmp=xmp)
 
 
 def write_ico(image: GeneratedImage, options: WriteOptions) -> bytes:
