@@ -7,8 +7,11 @@ import numpy as np
 from planted.clean import on_ground
 from planted.registry import Broken, Pixels, Sample, exempt, plant
 from sfumato.checks import Look
+from sfumato.checks.look import colour_distance
 from sfumato.colours import basic_name, dominant_colours, to_hex
 from sfumato.oklab import evenly, from_evenly, oklab_to_srgb, srgb_to_oklab
+
+_SEEN = 8  # levels of 255 that are left of the contrast of most of the drawing
 
 exempt(
     "vanishes",
@@ -53,8 +56,8 @@ def _name(colour: str) -> str:
     "palette_drift",
     "asked colours moved",
     unit="distance in Oklab",
-    strengths=(0.04, 0.08, 0.12, 0.16),
-    visible=0.08,
+    strengths=(0.02, 0.04, 0.08, 0.16),
+    visible=0.04,
 )
 def drifted(sample: Sample, strength: float, rng: np.random.Generator) -> Broken:
     """The ground comes out in another shade than the one that was asked for."""
@@ -63,8 +66,8 @@ def drifted(sample: Sample, strength: float, rng: np.random.Generator) -> Broken
     way = rng.normal(size=3)
     lab = lab + way / np.sqrt((way**2).sum()) * strength
     other = oklab_to_srgb(from_evenly(lab))
-    if not sample.free:
-        return None
+    if not sample.free or colour_distance(to_hex(ground), to_hex(other)) < 0.8 * strength:
+        return None  # screens have no such colour
     return sample.look(
         on_ground(sample.pixels, [int(n) for n in other]), background=to_hex(ground), emblem=None
     )
@@ -82,6 +85,9 @@ def pale(sample: Sample, strength: float, rng: np.random.Generator) -> Broken:
     if not sample.free:
         return None
     faint = squeezed(sample.pixels, ground, 1 - strength)
+    solid = faint[..., :3][faint[..., 3] >= 128]
+    if np.percentile(np.abs(solid.astype(int) - ground).max(axis=1), 50) < _SEEN:
+        return None  # nothing is left to see: ``blank`` says so
     return Look(on_ground(faint, ground))
 
 
@@ -104,8 +110,8 @@ def ghostly(sample: Sample, strength: float, rng: np.random.Generator) -> Broken
     "palette_drift",
     "drawing moved",
     unit="distance in Oklab",
-    strengths=(0.04, 0.08, 0.12, 0.16),
-    visible=0.08,
+    strengths=(0.03, 0.04, 0.06, 0.08),
+    visible=0.04,
 )
 def moved(sample: Sample, strength: float, rng: np.random.Generator) -> Broken:
     """The whole drawing comes out lighter, darker or turned in hue."""
@@ -115,6 +121,9 @@ def moved(sample: Sample, strength: float, rng: np.random.Generator) -> Broken:
     way = rng.normal(size=3) * (1.0, 0.7, 0.7)
     way *= strength / np.sqrt((way**2).sum())
     colours, inverse = np.unique(sample.pixels[..., :3].reshape(-1, 3), axis=0, return_inverse=True)
+    after = oklab_to_srgb(from_evenly(evenly(srgb_to_oklab(np.array(main[0], np.uint8))) + way))
+    if colour_distance(to_hex(main[0]), to_hex(after)) < 0.8 * strength:
+        return None  # screens have no such colour
     shifted = from_evenly(evenly(srgb_to_oklab(colours)) + way)
     pixels = sample.pixels.copy()
     pixels[..., :3] = oklab_to_srgb(shifted)[inverse.ravel()].reshape(pixels[..., :3].shape)

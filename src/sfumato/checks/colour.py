@@ -50,8 +50,9 @@ def drifts(look: Look) -> list[tuple[str, str, str, float]]:
         return []
     ground, tint = look.asked.background, look.asked.tint
     found: list[tuple[str, str, str, float]] = []
-    if ground is not None and ground != "transparent" and look.ground is not None:
-        found.append(("ground", ground, look.ground, colour_distance(ground, look.ground)))
+    shown = look.border_colour
+    if ground is not None and ground != "transparent" and shown is not None:
+        found.append(("ground", ground, shown, colour_distance(ground, shown)))
     if tint is not None and look.has_drawing:
         shades = [to_hex(rgb) for rgb, share in look.colours if share >= _DRIFT_SHARE]
         gaps = {shade: colour_distance(shade, tint) for shade in shades}

@@ -33,6 +33,7 @@ WORKING_SIDE = 512  # pixels of the longer side that most checks look at
 _NEAR = 12  # levels of 255: a pixel this close in all channels to a noisy ground belongs to it
 _EXACT = 3  # the same where the ground is one colour to the last bit, as in our own drawings
 _BORDER_SHARE = 0.7  # of an opaque picture's border in one colour: then that is its ground
+_SHOWN = 0.05  # of the border in the asked ground's colour: then that is the ground
 _CLEAR_SHARE = 0.01  # of the picture fully clear: then it has no ground of its own
 _LEAST_DRAWN = 0.004  # of the drawing's square: less is a mark, not a drawing
 SHADE = 0.1  # distance in evened Oklab between two shades of one colour
@@ -197,13 +198,19 @@ class Look:
             asked = None
         if self.transparent:
             return asked
-        border = self._border
-        if asked is not None and self._share_near(asked) > 0:
+        if asked is not None and self._share_near(asked) > _SHOWN:
             return asked
-        near = np.abs(border - np.median(border, axis=0)).max(axis=1) <= _NEAR
+        return self.border_colour or asked
+
+    @cached_property
+    def border_colour(self) -> str | None:
+        """What most of an opaque picture's border shows; None where it shows many colours."""
+        if self.transparent:
+            return None
+        near = np.abs(self._border - np.median(self._border, axis=0)).max(axis=1) <= _NEAR
         if near.mean() < _BORDER_SHARE:
-            return asked
-        return to_hex(np.median(border[near], axis=0))
+            return None
+        return to_hex(np.median(self._border[near], axis=0))
 
     def _share_near(self, colour: str) -> float:
         """Which part of the border is of about this colour."""
