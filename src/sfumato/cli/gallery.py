@@ -105,10 +105,17 @@ def make_query(text: str, options: dict[str, Any]) -> Query:
 @filters
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
 @click.option("--cursor", help="Go on after the page that gave this cursor.")
+@click.option("--ids", is_flag=True, help="Whole ids and nothing else, for scripts.")
 @click.option("--json", "as_json", is_flag=True, help="The page as JSON, with its cursor.")
 @click.pass_obj
 def list_(
-    opened: Callable[[], Library], /, limit: int, cursor: str | None, as_json: bool, **options: Any
+    opened: Callable[[], Library],
+    /,
+    limit: int,
+    cursor: str | None,
+    ids: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """List pictures, newest first."""
     library = opened()
@@ -121,7 +128,7 @@ def list_(
             }
         )
         return
-    _print_pictures(page.pictures)
+    _print_pictures(page.pictures, ids=ids)
     if page.next_cursor is not None:
         click.echo(f"More: --cursor {page.next_cursor}", err=True)
 
@@ -132,6 +139,7 @@ def list_(
 @click.option("--like", metavar="ID|FILE", help="Those most like this picture, best first.")
 @filters
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@click.option("--ids", is_flag=True, help="Whole ids and nothing else, for scripts.")
 @click.option("--json", "as_json", is_flag=True, help="The pictures as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.pass_obj
@@ -142,6 +150,7 @@ def search(
     shows: str | None,
     like: str | None,
     limit: int,
+    ids: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -166,7 +175,7 @@ def search(
     if as_json:
         print_json([{**picture.to_dict(), "score": score} for picture, score in found])
     else:
-        _print_pictures(picture for picture, _ in found)
+        _print_pictures((picture for picture, _ in found), ids=ids)
 
 
 @gallery.command(short_help="Everything about one picture.")
@@ -246,7 +255,11 @@ def _compare(
     return searching.by_pixels(pixels, query=query, limit=limit)
 
 
-def _print_pictures(pictures: Iterable[Picture]) -> None:
+def _print_pictures(pictures: Iterable[Picture], *, ids: bool) -> None:
+    if ids:
+        for picture in pictures:
+            click.echo(picture.id)
+        return
     from rich.console import Console
     from rich.table import Table
 

@@ -56,6 +56,8 @@ def test_lists_and_searches_show_what_is_there(sfumato: Invoke, filled: list[str
     table = sfumato("gallery", "list").text
     assert owl[-8:] in table
     assert "a red fox" in table
+    assert sorted(sfumato("gallery", "list", "--ids").text.split()) == sorted(filled)
+    assert sfumato("gallery", "search", "owl", "--ids").text == f"{owl}\n"
     page = sfumato("gallery", "list", "--limit", "1", "--json").json
     rest = sfumato("gallery", "list", "--cursor", page["next_cursor"], "--json").json
     assert {p["id"] for p in page["pictures"] + rest["pictures"]} == set(filled)
