@@ -34,7 +34,7 @@ from sfumato.training.whole_picture import (
 
 _INDEX_WIDTH = 192  # numbers a caption in the concept index keeps, of 384
 # Components of the basis that are stored in 8 bits; the others hold a seventh of a drawing's
-# energy and are stored in 4, where they stay 47 dB near and weigh half.
+# energy and are stored in 4, where they stay 48 dB near and weigh half.
 _MAIN_COMPONENTS = 128
 _OPSET = 21
 _FILES = ("text.onnx", "vocab.txt", "flow.onnx", "decoder.onnx", "concepts.npz")
