@@ -1,7 +1,8 @@
 """From the model's soft little picture to one a designer accepts at any size.
 
-``finish`` reads top to bottom: clean the transparency, steepen soft borders, find the flat
-colours, tint, trace, place on the canvas, render. The plan decides; nothing here is random.
+``finish`` reads top to bottom: clean the transparency, even out mirrored halves, steepen soft
+borders, find the flat colours, tint, trace, place on the canvas, render. The plan decides;
+nothing here is random.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from sfumato.finish.compose import (
     render,
 )
 from sfumato.finish.crisp import crisp
+from sfumato.finish.mirror import evened
 from sfumato.finish.palette import Layers, separate_colours
 from sfumato.finish.raster import paste
 from sfumato.finish.tint import Tint, is_glyph, make_tint
@@ -54,7 +56,7 @@ def finish(pixels: NDArray[np.uint8], plan: GenerationPlan) -> Finished:
     """
     if pixels.ndim != 3 or pixels.shape[0] != pixels.shape[1] or pixels.shape[2] != 4:
         raise BackendError(f"The model returned pixels of shape {pixels.shape}, not (s, s, 4).")
-    cleaned = crisp(clean_alpha(pixels))  # (s, s, 4) float32
+    cleaned = crisp(evened(clean_alpha(pixels)))  # (s, s, 4) float32
     layers = separate_colours(cleaned)
     tint = _tint_for(layers, plan)
     if tint is not None:
