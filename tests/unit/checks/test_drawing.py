@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from pictures_to_check import Pixels, disc, plan_of, tinted
 
 from sfumato.checks import Look, alpha, colour, drawing, run_checks
 from sfumato.colours import parse_colour, rgb_of
@@ -14,43 +12,6 @@ from sfumato.models import Conditioning
 from sfumato.request import Emblem, GenerationPlan
 
 SIDE = 512
-Pixels = NDArray[np.uint8]
-
-
-def plan_of(**changes: Any) -> GenerationPlan:
-    fields: dict[str, Any] = {
-        "prompt": "a fox",
-        "negative_prompt": "",
-        "subject": "fox",
-        "model": "fake",
-        "model_sha256": "0" * 64,
-        "seeds": (1,),
-        "styles": ("flat",),
-        "width": SIDE,
-        "height": SIDE,
-        "num_inference_steps": 1,
-        "guidance_scale": 1.0,
-        "sampler": "euler",
-        "scheduler": "uniform",
-        "background": "transparent",
-    }
-    return GenerationPlan(**{**fields, **changes})
-
-
-def tinted(name: str, **changes: Any) -> GenerationPlan:
-    return plan_of(tint=parse_colour(name), tint_name=name, **changes)
-
-
-def disc(
-    radius: float = 180, x: float = 256, y: float = 256, colour: str = "orange", side: int = SIDE
-) -> Pixels:
-    """A disc with an antialiased edge on a clear canvas."""
-    rows, columns = np.mgrid[:side, :side] + 0.5
-    edge = np.clip(radius - np.hypot(columns - x, rows - y) + 0.5, 0, 1)
-    pixels = np.zeros((side, side, 4), np.uint8)
-    pixels[..., :3] = rgb_of(parse_colour(colour))
-    pixels[..., 3] = np.rint(255 * edge)
-    return pixels
 
 
 def laid_on(pixels: Pixels, ground: str) -> Pixels:
