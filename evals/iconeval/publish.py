@@ -22,14 +22,17 @@ from measures.iconeval import last_runs
 from measures.page import quality_page
 from measures.record import ROOT, append_record, make_record
 
+from sfumato.evals.iconeval.prompts import SEEDS
+
 RESULTS = ROOT / "benchmarks" / "results"
 
 
 def command_of(figures: dict[str, Any]) -> str:
     """The command that makes such a run."""
-    if "baseline" in figures:
-        return f"sfumato eval iconeval --baseline {figures['baseline']} --data data/curated --json"
-    return f"sfumato eval iconeval --model {figures['model']} --json"
+    who = f"--model {figures['model']}" if "model" in figures else ""
+    who = who or f"--baseline {figures['baseline']} --data data/curated"
+    seeds = "" if figures["seeds"] == SEEDS else f" --seeds {figures['seeds']}"
+    return f"sfumato eval iconeval {who}{seeds} --json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

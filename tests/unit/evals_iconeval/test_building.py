@@ -121,6 +121,8 @@ def test_runs_are_recorded_and_the_page_composed_anew(tmp_path: Path) -> None:
     assert "| task | prompts | chiaro | oracle | real icons | luck |" in page
     assert "| one subject | 80 | 100% (100% to 100%) |" in page
     assert "not on one scale" in page
+    assert "`sfumato eval iconeval --model chiaro --seeds 1 --json`, 553 pictures" in page
+    assert "`sfumato eval iconeval --baseline oracle --data data/curated --seeds 1 --json`" in page
     for pack in load_validity()["foreign_packs"]:
         assert f"| {pack} (" in page
     assert len((tmp_path / "iconeval.jsonl").read_text().splitlines()) == 2
