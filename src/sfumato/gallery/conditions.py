@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, exists, select
 
 from sfumato.colours import basic_name, parse_colour, rgb_of
 from sfumato.gallery.identity import first_id_of
@@ -25,6 +26,9 @@ def conditions_of(query: Query, text: TextIndex) -> list[ColumnElement[bool]]:
         wanted.append(text.matches(terms))
     if query.model is not None:
         wanted.append(PICTURES.c.model == query.model)
+    if query.style is not None:
+        named = f'"style": {json.dumps(query.style, ensure_ascii=False)}'
+        wanted.append(PICTURES.c.parameters.contains(named, autoescape=True))
     if query.source is not None:
         wanted.append(PICTURES.c.source == query.source)
     if query.job_id is not None:
@@ -39,7 +43,7 @@ def conditions_of(query: Query, text: TextIndex) -> list[ColumnElement[bool]]:
     if query.until is not None:
         wanted.append(PICTURES.c.id < first_id_of(_seconds(query.until)))
     if query.colour is not None:
-        wanted.append(_labelled("colour", _basic_colour(query.colour)))
+        wanted.append(_widely_labelled("colour", _basic_colour(query.colour)))
     if query.tag is not None:
         wanted.append(_labelled("tag", query.tag.strip()))
     if query.collection is not None:
@@ -49,18 +53,24 @@ def conditions_of(query: Query, text: TextIndex) -> list[ColumnElement[bool]]:
     return wanted
 
 
+def _widely_labelled(kind: str, value: str | None = None) -> ColumnElement[bool]:
+    """For labels that many pictures have: looked up while the page is read, newest first."""
+    here = (LABELS.c.picture == PICTURES.c.number) & (LABELS.c.kind == kind)
+    if value is not None:
+        here &= LABELS.c.value == value
+    return exists().where(here)
+
+
 def _labelled(kind: str, value: str) -> ColumnElement[bool]:
+    """For labels that few pictures have: they are found first, then put in order."""
     having = select(LABELS.c.picture).where(LABELS.c.kind == kind, LABELS.c.value == value)
     return PICTURES.c.number.in_(having)
 
 
 def _defective(name: str) -> ColumnElement[bool]:
-    having: Select[tuple[int]] = select(LABELS.c.picture).where(LABELS.c.kind == "defect")
     if name == "none":
-        return PICTURES.c.number.not_in(having)
-    if name != "any":
-        having = having.where(LABELS.c.value == name)
-    return PICTURES.c.number.in_(having)
+        return ~_widely_labelled("defect")
+    return _widely_labelled("defect", None if name == "any" else name)
 
 
 def _basic_colour(name: str) -> str:

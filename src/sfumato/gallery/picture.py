@@ -92,6 +92,7 @@ class Query:
     text: str = ""  # words (and their beginnings) of prompt, tags, model, file name;
     # "exact phrase", -without
     model: str | None = None
+    style: str | None = None
     since: datetime | None = None  # made at or after
     until: datetime | None = None  # made before
     colour: str | None = None  # a basic colour term: red, blue, grey ...
@@ -106,7 +107,7 @@ class Query:
 
     def __post_init__(self) -> None:
         check_text("The search text", self.text)
-        for name in ("model", "colour", "defect", "tag", "collection", "source", "job_id"):
+        for name in ("model", "style", "colour", "defect", "tag", "collection", "source", "job_id"):
             if getattr(self, name) is not None:
                 check_text(f"The {name}", getattr(self, name))
         if not 0 <= self.min_rating <= MAX_RATING:

@@ -64,7 +64,8 @@ PICTURES = Table(
     UniqueConstraint("job_id", "job_index", name="uq_pictures_job"),
     Index("ix_pictures_file", "file_sha256"),
     Index("ix_pictures_model", "model", "id"),
-    Index("ix_pictures_trash", "trashed_at"),
+    # a page is read off this index in order, however many pictures there are
+    Index("ix_pictures_trash", "trashed_at", "id"),
 )
 
 # tags, collections, colours and defects are one thing: words that sets of pictures share

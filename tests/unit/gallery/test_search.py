@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select, text
 
 from sfumato.errors import ModelError, RequestError
 from sfumato.gallery import Library, Query
+from sfumato.gallery.conditions import conditions_of
+from sfumato.gallery.tables import PICTURES
 from sfumato.gallery.text import fold, parse_search
 from sfumato.gallery.vectors import PictureSearch
 from sfumato.request import GeneratedImage
@@ -41,7 +44,7 @@ def found(library: Library, text: str) -> set[int]:
 
 
 def test_words_find_what_they_mean(full: Library) -> None:
-    for text, expected in (
+    for typed, expected in (
         ("fox", {0, 1}),
         ("FOX red", {0, 1}),
         ("re", {0, 1}),
@@ -66,7 +69,7 @@ def test_words_find_what_they_mean(full: Library) -> None:
         ('"', set(range(7))),
         ("- * ( ) : ^", set(range(7))),
     ):
-        assert found(full, text) == expected, text
+        assert found(full, typed) == expected, typed
 
 
 def test_labels_and_file_names_are_words_too(library: Library, draw: Draw) -> None:
@@ -119,6 +122,21 @@ def test_every_filter_narrows(library: Library, draw: Draw) -> None:
         for colour in {*fox.colours, *spotted.colours}
     }
     assert library.models() == {"fake": 2}
+
+
+@pytest.mark.parametrize(
+    "query", [Query(), Query(colour="red"), Query(defect="none"), Query(favourite=True)]
+)
+def test_a_page_is_read_in_order_and_never_sorted(own: Library, query: Query) -> None:
+    """Else the first page takes as long as the library is large."""
+    wanted = select(PICTURES).where(*conditions_of(query, own.text))
+    wanted = wanted.order_by(PICTURES.c.id.desc()).limit(50)
+    with own.database.read() as connection:
+        compiled = wanted.compile(connection, compile_kwargs={"literal_binds": True})
+        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")).all()
+    steps = [row.detail for row in plan]
+    assert any("USING INDEX ix_pictures_trash" in step for step in steps), steps
+    assert not any("TEMP B-TREE" in step for step in steps), steps
 
 
 def test_a_colour_may_have_any_of_its_names(own: Library, draw: Draw) -> None:

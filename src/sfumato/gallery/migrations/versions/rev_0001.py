@@ -56,7 +56,7 @@ def _make_pictures() -> None:
     )
     op.create_index("ix_pictures_file", "pictures", ["file_sha256"])
     op.create_index("ix_pictures_model", "pictures", ["model", "id"])
-    op.create_index("ix_pictures_trash", "pictures", ["trashed_at"])
+    op.create_index("ix_pictures_trash", "pictures", ["trashed_at", "id"])
     op.create_table(
         "labels",
         sa.Column("kind", sa.String(16), primary_key=True),
