@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from sfumato.colours import parse_background
 from sfumato.errors import RequestError
@@ -14,6 +15,7 @@ from sfumato.registry import SAMPLERS, SCHEDULERS, Registry
 from sfumato.request import MAX_SEED, GenerationPlan, GenerationRequest
 
 DEFAULT_SIDE = 1024
+VARIATION_STRENGTHS = {"subtle": 0.25, "strong": 0.6}  # shares of the way to another start
 
 
 def make_plan(
@@ -119,6 +121,48 @@ def vary_plan(
         styles=plan.styles[:1] * num_images,
         variation_seeds=towards,
         variation_strength=float(strength),
+    )
+
+
+def request_of(plan: GenerationPlan, spec: ModelSpec) -> GenerationRequest:
+    """A request with nothing left open, whose plan is ``plan`` again: what a queue can keep.
+
+    Notes, engine versions and the weights' digest aside, ``make_plan`` gives the same plan.
+
+    Raises: RequestError: no request does, as the plan was edited by hand, mixes styles, or comes
+        from a sfumato that read its words in another way.
+    """
+    values: dict[str, Any] = {
+        "prompt": plan.prompt,
+        "negative_prompt": plan.negative_prompt,
+        "model": plan.model,
+        "num_images": plan.num_images,
+        "seed": plan.seeds[0],
+        "width": plan.width,
+        "height": plan.height,
+        "num_inference_steps": plan.num_inference_steps,
+        "guidance_scale": plan.guidance_scale if "guidance" in spec.capabilities else None,
+        "style": plan.styles[0],
+        "sampler": plan.sampler,
+        "scheduler": plan.scheduler,
+        "variation_seed": plan.variation_seeds[0] if plan.variation_seeds else None,
+        "variation_strength": plan.variation_strength,
+    }
+    # the words may say the ground; a colour beside an emblem's words colours the emblem
+    emblems = () if plan.emblem is None else (plan.emblem.colour,)
+    for background in (None, plan.background, *emblems):
+        try:
+            request = GenerationRequest(**values, background=background)
+            made = make_plan(request, spec)
+        except RequestError:
+            continue
+        told: dict[str, Any] = {"notes": (), "fingerprint": {}, "model_sha256": ""}
+        if replace(made, **told) == replace(plan, **told):
+            return request
+    raise RequestError(
+        "No request gives this recipe.",
+        hint="It was edited, or another version drew it. Draw from its prompt instead.",
+        code="recipe_unreachable",
     )
 
 

@@ -135,7 +135,7 @@ def _on_sheet(body: Image.Image, findings: Sequence[Finding], title: str) -> Ima
     y += 36
     if not findings:
         pen.text((_MARGIN, y), "Nothing was found.", _FAINT_INK, text)
-    for number, (finding, wrapped, row) in enumerate(zip(findings, lines, rows, strict=True), 1):
+    for number, (finding, wrapped, row) in enumerate(zip(findings, lines, rows, strict=False), 1):
         _badge(pen, _MARGIN + 12, y + 14, number, _COLOURS[finding.severity])
         label = f"{finding.check.replace('_', ' ')} · {finding.severity}"
         pen.text((_MARGIN + 36, y), label, _COLOURS[finding.severity], small)

@@ -15,8 +15,6 @@ from sfumato.errors import RequestError
 if TYPE_CHECKING:
     from sfumato.request import GeneratedImage
 
-STRENGTHS = {"subtle": 0.25, "strong": 0.6}  # shares of the way to another start
-
 EXAMPLES = """\b
 Examples:
   sfumato vary a-red-fox-7.png
@@ -80,8 +78,10 @@ def vary(
 
 
 def _share(strength: str) -> float:
-    if strength in STRENGTHS:
-        return STRENGTHS[strength]
+    from sfumato.plan import VARIATION_STRENGTHS
+
+    if strength in VARIATION_STRENGTHS:
+        return VARIATION_STRENGTHS[strength]
     try:
         return float(strength)
     except ValueError:

@@ -1,0 +1,124 @@
+"""Makes the web application: gate, routes, errors, life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from anyio import to_thread
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
+
+from sfumato import __version__
+from sfumato.errors import SfumatoError
+from sfumato.gallery import Library
+from sfumato.jobs import JobQueue, Workers
+from sfumato.server.follow import Follower
+from sfumato.server.keys import KeyStore
+from sfumato.server.problems import answer_problem, problem_of
+from sfumato.server.routes import health, native_jobs, native_pictures, native_studio
+from sfumato.server.schemas.native import job_out
+from sfumato.server.security import Gate
+from sfumato.server.settings import ServerSettings
+from sfumato.server.state import Server
+
+STUDIO = Path(__file__).resolve().parents[1] / "studio" / "static"
+
+
+def make_app(settings: ServerSettings) -> FastAPI:
+    """The application that serves one library. Workers start with it and are drained with it.
+
+    Raises: StorageError: the library cannot be opened.
+    """
+    library = Library.open(settings.library, database=settings.database, check=True)
+    queue = JobQueue(library)
+    server = Server(
+        settings=settings,
+        library=library,
+        queue=queue,
+        workers=Workers(
+            queue, count=settings.workers, warm=settings.warm, previews=settings.previews
+        ),
+        keys=KeyStore(library.folder.root),
+        follower=Follower(queue, job_out(queue)),
+    )
+    app = FastAPI(
+        title="sfumato",
+        version=__version__,
+        summary="Words into pictures, on your own machine.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_life,
+    )
+    app.state.server = server
+    for router in (health.router, native_jobs.router, native_pictures.router, native_studio.router):
+        app.include_router(router)
+    if settings.studio and STUDIO.is_dir():
+        _serve_page(app)
+    app.add_exception_handler(SfumatoError, _on_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_middleware(Gate, settings=settings, keys=server.keys, counts=server.counts)
+    if settings.cors_origins:
+        from starlette.middleware.cors import CORSMiddleware
+
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["authorization", "content-type", "idempotency-key", "x-api-key"],
+        )
+    return app
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    server: Server = app.state.server
+    server.loop = asyncio.get_running_loop()
+    await to_thread.run_sync(server.workers.start)
+    try:
+        yield
+    finally:
+        server.begin_drain()
+        await server.follower.close()
+        await to_thread.run_sync(server.finish_drain)
+
+
+def _serve_page(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        return FileResponse(STUDIO / "index.html")
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> Response:
+        return RedirectResponse("/studio/favicon.svg")
+
+    app.mount("/studio", StaticFiles(directory=STUDIO), name="studio")
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SfumatoError)
+    return answer_problem(request, error)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return answer_problem(
+        request, problem_of(error.status_code, str(error.detail)), error.status_code
+    )
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    problem = SfumatoError(f"{where or 'The request'}: {first['msg']}.", code="bad_request")
+    return answer_problem(request, problem, 422)

@@ -1,0 +1,291 @@
+"""What the web side does with pictures: other formats and sizes, uploads, search by looks.
+
+Uploads come from anywhere. Their length, format and pixels are checked before anything is decoded;
+SVG, which can hold scripts and point elsewhere, is never accepted.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from fastapi import UploadFile
+from PIL import Image
+
+from sfumato.checks.overlay import paint_findings
+from sfumato.errors import RequestError, SfumatoError
+from sfumato.files import WriteOptions, encode_image, read_recipe
+from sfumato.files.save import slug
+from sfumato.gallery import Library, Picture, Query
+from sfumato.gallery.thumbnails import load_pixels
+from sfumato.inspection import check as inspect
+from sfumato.pictures import webp_size
+from sfumato.request import GeneratedImage, GenerationPlan
+from sfumato.server.problems import Problem
+from sfumato.server.settings import MAX_UPLOAD_BYTES, MAX_UPLOAD_PIXELS
+from sfumato.svg import render_svg
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sfumato.gallery.vectors import Match
+
+TYPES = {
+    "png": "image/png",
+    "webp": "image/webp",
+    "jpeg": "image/jpeg",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+    "ico": "image/x-icon",
+}
+_UPLOADS = ("PNG", "JPEG", "WEBP")
+_INDEXING_SECONDS = 4.0  # of looking at new pictures that one search may cost
+_LABELS_OF_SVG = re.compile(r"<title>.*?</title>|<metadata>.*?</metadata>", re.DOTALL)
+
+_looking = threading.Lock()  # two searches need not look at the same new pictures
+
+
+# ---------------------------------------------------------------- out
+
+
+def file_name(picture: Picture, extension: str) -> str:
+    """An ASCII name to save a picture under."""
+    seed = picture.id[-8:] if picture.seed is None else str(picture.seed)
+    return f"{slug(picture.prompt or picture.original_name or 'picture')}-{seed}.{extension}"
+
+
+def convert(library: Library, picture: Picture, format_: str, size: int | None) -> bytes:
+    """The picture's file in another format, its longer side ``size`` pixels, recipe inside.
+
+    Drawings with paths are rendered anew at that size; others are resampled.
+
+    Raises: RequestError: it has no paths and cannot be SVG; StorageError: its file is gone.
+    """
+    if format_ == "svg" and picture.svg_path is not None:
+        stored = picture.svg_path.read_text("utf-8")
+        return (stored if size is None else _sized(stored, picture, size)).encode()
+    if format_ == "svg":
+        raise RequestError("The picture has no paths.", hint="Ask for png, webp or pdf.")
+    # what is known of pictures from elsewhere is no recipe of ours, and must not look like one
+    options = WriteOptions(metadata=picture.plan is not None)
+    return encode_image(_image_of(library, picture, size), format_, options)
+
+
+def paint(library: Library, picture: Picture) -> bytes:
+    """PNG: the picture with numbered marks where something was found, and a legend."""
+    pixels = load_pixels(library.folder, picture)
+    title = picture.prompt or picture.original_name or picture.id
+    buffer = BytesIO()
+    paint_findings(pixels, picture.findings, title).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def resized(plan: GenerationPlan, size: int) -> GenerationPlan:
+    """The same drawing with a longer side of ``size`` pixels.
+
+    Raises: RequestError: a size that no picture can have.
+    """
+    scale = size / max(plan.width, plan.height)
+    return replace(
+        plan, width=max(1, round(plan.width * scale)), height=max(1, round(plan.height * scale))
+    )
+
+
+def _image_of(library: Library, picture: Picture, size: int | None) -> GeneratedImage:
+    """The stored picture as one that was just drawn: what the writers take."""
+    plan, svg = picture.plan, None
+    if picture.svg_path is not None and plan is not None:
+        svg = _LABELS_OF_SVG.sub("", picture.svg_path.read_text("utf-8"))
+    if svg is not None and size is not None:
+        pixels = render_svg(svg.encode(), longest=size)[0]
+    else:
+        pixels = load_pixels(library.folder, picture)
+        pixels = pixels if size is None else _resampled(pixels, size)
+    if plan is not None and size is not None:
+        height, width = pixels.shape[:2]
+        plan = replace(plan, width=max(16, width), height=max(16, height))
+    return GeneratedImage(
+        pixels=pixels,
+        plan=_stand_in(picture, pixels) if plan is None else plan,
+        index=picture.job_index or 0,
+        findings=picture.findings,
+        svg=svg,
+    )
+
+
+def _stand_in(picture: Picture, pixels: NDArray[np.uint8]) -> GenerationPlan:
+    """A plan for a picture from elsewhere: writers ask it for the ground, and write none of it."""
+    height, width = pixels.shape[:2]
+    return GenerationPlan(
+        prompt=picture.prompt[:10_000], negative_prompt="", subject="", model=picture.model or "",
+        model_sha256="", seeds=(min(max(picture.seed or 0, 0), 2**32 - 1),), styles=("",),
+        width=min(max(width, 16), 4096), height=min(max(height, 16), 4096),
+        num_inference_steps=1, guidance_scale=1.0, sampler="", scheduler="",
+        background="transparent", finish="raster",
+    )  # fmt: skip
+
+
+def _resampled(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    scale = size / max(height, width)
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    # Pillow multiplies by alpha before it resamples RGBA: no dark fringes
+    return np.asarray(Image.fromarray(pixels).resize(shape, Image.Resampling.LANCZOS))
+
+
+def _sized(svg: str, picture: Picture, size: int) -> str:
+    scale = size / max(picture.width, picture.height)
+    sides = f'width="{picture.width * scale:g}" height="{picture.height * scale:g}"'
+    return svg.replace("<svg ", f"<svg {sides} ", 1)
+
+
+# ---------------------------------------------------------------- in
+
+
+async def uploaded(file: UploadFile) -> bytes:
+    """The bytes of an upload that is worth decoding.
+
+    Raises: Problem: too large, too many pixels, or of a format that is not accepted.
+    """
+    data = await file.read(MAX_UPLOAD_BYTES + 1)
+    check_upload(data)
+    return data
+
+
+def check_upload(data: bytes) -> tuple[int, int]:
+    """Width and height of a picture, read from its header alone.
+
+    Raises: Problem: too large, too many pixels, or of a format that is not accepted.
+    """
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise Problem("too_large", "The file is larger than 32 MiB.")
+    try:
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            _check_pixels(webp_size(data))  # its decoder takes memory as soon as it is opened
+        with Image.open(BytesIO(data), formats=_UPLOADS) as picture:
+            size: tuple[int, int] = picture.size
+    except Problem:
+        raise
+    except Exception:  # headers fail in many ways on hostile bytes; all mean this
+        raise Problem(
+            "unsupported_media", "The file is not a picture that is accepted here.",
+            hint="Send a PNG, JPEG or WebP file.",
+        ) from None  # fmt: skip
+    _check_pixels(size)
+    return size
+
+
+def _check_pixels(size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MAX_UPLOAD_PIXELS:
+        raise Problem(
+            "too_large", f"The picture has {size[0]}×{size[1]} pixels.",
+            hint="Up to 16.8 megapixels are accepted.",
+        )  # fmt: skip
+
+
+def recipe_of(data: bytes, name: str) -> dict[str, Any]:
+    """What a picture says about how it was made."""
+    with _as_file(data, name) as path:
+        recipe = read_recipe(path)
+    return {
+        "source": recipe.source,
+        "parameters": _plain(dict(recipe.parameters)),
+        "plan": None if recipe.plan is None else recipe.plan.to_dict(),
+        "text": recipe.text,
+        "pixel_sha256": recipe.pixel_sha256,
+        "recorded_sha256": recipe.recorded_sha256,
+        "width": recipe.width,
+        "height": recipe.height,
+        "format": recipe.format,
+    }
+
+
+def keep(library: Library, data: bytes, name: str) -> tuple[Picture, bool]:
+    """Copy an upload into the library; whether it is new."""
+    with _as_file(data, name) as path:
+        return library.import_file(path)
+
+
+def check(data: bytes, name: str, prompt: str | None) -> list[dict[str, Any]]:
+    """What is wrong with an upload."""
+    with _as_file(data, name) as path:
+        return [_without_mask(asdict(finding)) for finding in inspect(path, prompt=prompt)]
+
+
+@contextmanager
+def _as_file(data: bytes, name: str) -> Iterator[Path]:
+    """An upload as a file of its own name; errors name that and not where it lies meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="sfumato-upload-") as folder:
+        path = Path(folder, _safe_name(name))
+        path.write_bytes(data)
+        try:
+            yield path
+        except SfumatoError as error:
+            error.message = error.message.replace(f"{path.parent}/", "")
+            raise
+
+
+def _safe_name(name: str) -> str:
+    """The last part of a name, as any file system takes it."""
+    last = re.split(r"[/\\]", name)[-1]
+    plain = "".join(c for c in last if c.isprintable()).encode("utf-8", "ignore").decode()
+    return plain.strip(". ")[-80:] or "picture"
+
+
+def _plain(value: Any) -> Any:
+    """Other programs' parameters as JSON can hold them."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return value if isinstance(value, (int, float, bool)) or value is None else str(value)
+
+
+def _without_mask(finding: dict[str, Any]) -> dict[str, Any]:
+    finding.pop("mask")  # long, and the overlay shows it
+    return finding
+
+
+# ---------------------------------------------------------------- by looks
+
+
+def nearest(
+    library: Library, wanted: Query, *, text: str | None, like: str | None, limit: int
+) -> list[Match]:
+    """Pictures by what they show: most like words, or most like another picture, best first.
+
+    New pictures are looked at first, the newest ones, for some seconds at most; the next search
+    goes on with the others.
+
+    Raises: RequestError: both or neither, or no such picture; ModelError: no picture-text model.
+    """
+    from sfumato.gallery.vectors import PictureSearch
+
+    if (text is None) == (like is None):
+        raise RequestError("Search by words or by a picture.", hint="Give text, or like.")
+    search = PictureSearch(library)  # the model behind it is loaded once
+    enough = threading.Event()
+    timer = threading.Timer(_INDEXING_SECONDS, enough.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        with _looking:
+            search.update(stop=enough)
+    finally:
+        timer.cancel()
+    if text is not None:
+        return search.by_text(text, query=wanted, limit=limit)
+    assert like is not None
+    return search.by_picture(like, query=wanted, limit=limit)

@@ -1,0 +1,1 @@
+"""One file for each dialect or theme; a handler only translates."""

@@ -1,0 +1,1 @@
+"""What goes over the wire, dialect by dialect. Pydantic lives here and nowhere else."""

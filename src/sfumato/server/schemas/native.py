@@ -1,0 +1,228 @@
+"""The native API's shapes: what is asked, and what jobs and pictures look like in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sfumato.colours import parse_background
+from sfumato.errors import RequestError
+from sfumato.gallery import Picture
+from sfumato.gallery.picture import finding_to_dict
+from sfumato.jobs import Job, JobQueue
+from sfumato.models import spec_of
+from sfumato.plan import request_of
+from sfumato.registry import WRITERS
+from sfumato.request import (
+    MAX_IMAGES,
+    MAX_SIDE,
+    MIN_SIDE,
+    GenerationPlan,
+    GenerationRequest,
+)
+from sfumato.server.follow import progress_of
+
+MAX_LABELS = 100
+Label = Annotated[str, Field(max_length=200)]
+Ids = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=10_000)]
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused: an option that is not honoured must not be accepted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class DrawIn(Strict):
+    """A drawing to queue: the fields of ``GenerationRequest``, or a whole recipe."""
+
+    prompt: str | None = None
+    negative_prompt: str = ""
+    model: str | None = None
+    num_images: int = 1
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    style: str | None = None
+    background: str | None = None
+    sampler: str | None = None
+    scheduler: str | None = None
+    variation_seed: int | None = None
+    variation_strength: float = 0.0
+    priority: int = 0
+    collection: str | None = None
+    plan: dict[str, Any] | None = Field(default=None, description="Draw this recipe again.")
+
+    def request(self) -> GenerationRequest:
+        """What to queue. Raises: RequestError: values that cannot be."""
+        if self.plan is not None:
+            plan = GenerationPlan.from_json(json.dumps(self.plan))
+            return request_of(plan, spec_of(plan.model))
+        if self.prompt is None:
+            raise RequestError("The prompt is missing.", hint="Send prompt, or a plan.")
+        values = self.model_dump(exclude={"priority", "collection", "plan"})
+        return GenerationRequest(**values)
+
+
+class VaryIn(Strict):
+    """How far from a picture, and how many."""
+
+    strength: float | str = "subtle"
+    num_images: int = 4
+    seed: int | None = None
+
+
+class UpscaleIn(Strict):
+    """The new length of the longer side, in pixels."""
+
+    size: int
+
+
+class MarkIn(Strict):
+    """What a person says about a picture. What is left out stays; lists replace."""
+
+    favourite: bool | None = None
+    rating: int | None = None
+    tags: Annotated[list[Label], Field(max_length=MAX_LABELS)] | None = None
+    collections: Annotated[list[Label], Field(max_length=MAX_LABELS)] | None = None
+
+
+class IdsIn(Strict):
+    """Some pictures."""
+
+    ids: Ids
+
+
+class Axis(Strict):
+    """One side of a sweep."""
+
+    field: str
+    values: Annotated[list[str | int | float | None], Field(min_length=1, max_length=12)]
+
+
+class SweepIn(Strict):
+    """A grid of drawings over one or two fields of a request."""
+
+    request: DrawIn
+    x: Axis
+    y: Axis | None = None
+
+
+class SessionIn(Strict):
+    """A key that a person typed into the page."""
+
+    key: Annotated[str, Field(max_length=200)]
+
+
+class SettingsIn(Strict):
+    """What the prompt box begins with, and how the page looks."""
+
+    model: str | None = None
+    num_images: Annotated[int, Field(ge=1, le=MAX_IMAGES)] = 4
+    width: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)] = 1024
+    height: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)] = 1024
+    style: str | None = None
+    background: str | None = None
+    format: str = "png"
+    theme: Literal["auto", "light", "dark"] = "auto"
+
+    @classmethod
+    def read(cls, kept: dict[str, Any]) -> SettingsIn:
+        """Kept settings; what another version kept and this one refuses has its default."""
+        fine = {}
+        for name, value in kept.items():
+            if name in cls.model_fields and value is not None:
+                try:
+                    cls.model_validate({name: value})
+                except ValidationError:
+                    continue
+                fine[name] = value
+        return cls(**fine)
+
+    def check(self) -> None:
+        """Raises: SfumatoError: a model, format, style or ground that does not exist."""
+        if self.model is not None:
+            spec_of(self.model)
+        WRITERS.get(self.format)
+        if self.background is not None:
+            parse_background(self.background)
+        styles = spec_of(self.model).styles
+        if self.style is not None and self.style not in styles:
+            raise RequestError(
+                f"There is no style {self.style!r}.", hint=f"Choose one of: {', '.join(styles)}."
+            )
+
+
+def job_out(queue: JobQueue) -> Callable[[Job], dict[str, Any]]:
+    """What turns a job into JSON."""
+
+    def describe(job: Job) -> dict[str, Any]:
+        values = job.to_dict()
+        waiting = queue.position(job.id) if job.state == "queued" else None
+        return {
+            "id": job.id,
+            "state": job.state,
+            "request": values["request"],
+            "created": values["created_at"],
+            "started": values["started_at"],
+            "finished": values["finished_at"],
+            "attempt": job.attempt,
+            "priority": job.priority,
+            "collection": job.collection,
+            "cancelling": job.cancel_requested,
+            "progress": progress_of(job),
+            "position": waiting,
+            "error": values["error"],
+            "pictures": list(job.pictures),
+            "num_images": job.request.num_images,
+        }
+
+    return describe
+
+
+def picture_out(picture: Picture) -> dict[str, Any]:
+    """A picture as lists show it."""
+    home = f"/api/v1/pictures/{picture.id}"
+    plan = picture.plan
+    return {
+        "id": picture.id,
+        "created": picture.created_at.isoformat(),
+        "prompt": picture.prompt,
+        "negative_prompt": picture.negative_prompt,
+        "subject": plan.subject if plan is not None else None,
+        "seed": picture.seed,
+        "model": picture.model,
+        "style": plan.styles[0] if plan is not None else None,
+        "width": picture.width,
+        "height": picture.height,
+        "format": picture.format,
+        "bytes": picture.size_bytes,
+        "favourite": picture.favourite,
+        "rating": picture.rating,
+        "tags": list(picture.tags),
+        "collections": list(picture.collections),
+        "colours": list(picture.colours),
+        "trashed": picture.trashed_at is not None,
+        "findings": [_finding(finding_to_dict(finding)) for finding in picture.findings],
+        "source": picture.source,
+        "original_name": picture.original_name,
+        "job": picture.job_id,
+        "index": picture.job_index,
+        "vector": picture.svg_path is not None,
+        "pixel_sha256": picture.pixel_sha256,
+        "urls": {
+            "file": f"{home}/file",
+            "thumbnail": f"{home}/thumbnail",
+            "page": f"/#/p/{picture.id}",
+        },
+    }
+
+
+def _finding(values: dict[str, Any]) -> dict[str, Any]:
+    values.pop("mask", None)  # long, and the overlay shows it
+    return values
