@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     command = (
         f"python evals/best_of.py --judge runs/judge --model {asked.model} "
-        f"--ranker {asked.ranker} --write-docs"
+        f"--ranker {asked.ranker}{f' --most {asked.most}' if asked.most else ''} --write-docs"
     )
     record = make_record("best-of", command, figures)
     append_record(record, asked.results)
@@ -88,6 +88,7 @@ def best_of_page(record: Mapping[str, Any]) -> str:
         rows.append([f"best of {size}, the ranker", *_cells(of_size["ranker"]), _gain(of_size)])
         rows.append([f"best of {size}, the judge itself", *_cells(of_size["judge"]), ""])
     room = figures["share_of_the_room"]
+    four = figures["best_of"]["4"]["ranker"]
     return TEMPLATE.read_text("utf-8").format(
         model=figures["model"],
         model_short=figures["model_sha256"][:12],
@@ -103,8 +104,23 @@ def best_of_page(record: Mapping[str, Any]) -> str:
         commit=record["commit"],
         machine=record["machine"],
         table=table(["", "top-1", "top-5", "faulty", "gain in top-1"], rows),
+        verdict=_verdict(figures["best_of"]),
+        faulty_one=f"{figures['luck']['faulty']['value']:.1%}",
+        faulty_four=f"{four['faulty']['value']:.1%}",
         room="nothing" if room is None else f"{room:.0%}",
         styles=", ".join(f"{n} {c}" for n, c in figures["styles_of_best_of_8"].items()),
+    )
+
+
+def _verdict(best_of: Mapping[str, Any]) -> str:
+    """What the intervals of the gain allow to be said about the subject."""
+    gains = {size: best_of[str(size)]["ranker"]["gain_top1"] for size in SIZES[1:]}
+    above = [str(size) for size, gain in gains.items() if gain["low"] > 0]
+    if above:
+        return f"The asked subject is shown more often at best of {', '.join(above)}."
+    return (
+        "Whether the asked subject is shown more often cannot be told from this many prompts: "
+        "every interval of the gain reaches zero."
     )
 
 

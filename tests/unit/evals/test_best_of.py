@@ -86,6 +86,7 @@ def test_fewer_prompts_are_spread_evenly(
     assert run(judge_folder, few_prompts, tmp_path, "--most", "2") == 0
     record = json.loads((tmp_path / "best-of.jsonl").read_text("utf-8"))
     assert record["figures"]["prompts"] == 2
+    assert "--most 2" in record["command"]
 
 
 def test_a_missing_judge_is_one_line(
@@ -118,6 +119,14 @@ def test_a_ranker_that_sees_what_the_judge_sees_takes_all_there_is(judge_folder:
 
 def read_prompts_of(*concepts: str) -> list[best_of.Prompt]:
     return [best_of.Prompt(text=f"a {c}", section="single", concepts=(c,)) for c in concepts]
+
+
+def test_the_page_claims_a_gain_only_where_its_interval_is_above_zero() -> None:
+    def figures(low: float) -> dict[str, object]:
+        return {str(n): {"ranker": {"gain_top1": {"low": low}}} for n in (2, 4, 8)}
+
+    assert best_of._verdict(figures(0.01)).endswith("more often at best of 2, 4, 8.")
+    assert "cannot be told" in best_of._verdict(figures(-0.01))
 
 
 def test_picks_follow_the_rules_of_choosing() -> None:
