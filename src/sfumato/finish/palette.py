@@ -95,7 +95,7 @@ def separate_colours(pixels: NDArray[np.float32]) -> Layers:
     labels = _label(lab, centres, flat, inside)
     labels, centres = without_bands(seen, labels, centres)
     labels = _without_patches(labels, lab, centres)
-    used = [k for k in range(len(centres)) if (labels == k).any()]
+    used = np.nonzero(np.bincount(labels[inside], minlength=len(centres)))[0]
     centres = _as_seen(seen, np.where(flat, labels, -1), centres)
     rgb = oklab_to_srgb(from_evenly(centres[used]))
     slots = np.full(len(centres) + 1, -1)  # the last one is what label -1 finds
