@@ -29,23 +29,26 @@ def icons(folder: Path, count: int, split: str | None = None) -> Iterator[Sample
     Raises: StorageError: the folder was not made by ``sfumato train data icons``.
     """
     try:
-        rows = [json.loads(line) for line in (folder / "manifest.jsonl").open(encoding="utf-8")]
+        manifest = (folder / "manifest.jsonl").read_text("utf-8")
+        rows = [json.loads(line) for line in manifest.splitlines()]
         with gzip.open(folder / "svg.jsonl.gz", "rt", encoding="utf-8") as file:
-            paths = {row["id"]: row["svg"] for row in map(json.loads, file)}
+            paths = [json.loads(line)["svg"] for line in file]
     except (OSError, ValueError, KeyError) as error:
         raise StorageError(
             f"{folder} holds no icons: {error}.", hint="Make it: sfumato train data icons"
         ) from None
     heldout = any(row["split"] == "heldout" for row in rows)
     split = split or ("heldout" if heldout else "train")
-    wanted = [row for row in rows if row["split"] == split]
-    packs: dict[str, list[dict[str, str]]] = {}
-    for row in sorted(wanted, key=lambda row: zlib.crc32(row["id"].encode())):
-        packs.setdefault(row["pack"], []).append(row)
-    turns = [row for turn in range(count) for own in packs.values() for row in own[turn : turn + 1]]
-    for number, row in enumerate(turns[:count]):
+    wanted = [pair for pair in zip(rows, paths, strict=True) if pair[0]["split"] == split]
+    packs: dict[str, list[tuple[dict[str, str], str]]] = {}
+    for row, path in sorted(wanted, key=lambda pair: zlib.crc32(pair[0]["id"].encode())):
+        packs.setdefault(row["pack"], []).append((row, path))
+    turns = [
+        pair for turn in range(count) for own in packs.values() for pair in own[turn : turn + 1]
+    ]
+    for number, (row, path) in enumerate(turns[:count]):
         side = SIDES[number % len(SIDES)]
-        pixels, _ = render_svg(paths[row["id"]].encode(), longest=side)
+        pixels, _ = render_svg(path.encode(), longest=side)
         yield Sample(
             name=row["id"],
             source="icons",

@@ -18,6 +18,8 @@ from sfumato.request import Finding, Severity
 
 __all__ = ["clean_look", "measure", "said"]
 
+_SLOW = 4  # checks with a network of their own see every fourth clean picture
+
 
 def measure(
     samples: Sequence[Sample],
@@ -102,6 +104,8 @@ def _false_alarms(
             if why_skipped(entry, look, named=True):
                 continue
             if entry.name in EXEMPT and EXEMPT[entry.name][0](sample):
+                continue
+            if "modules" in entry.details and number % _SLOW:
                 continue
             seen[entry.name] += 1
             if said(entry, [look]):

@@ -52,11 +52,13 @@ def edge_width(look: Look) -> float | None:
         centre = slope[:, _REACH - 1 : _REACH - 1 + total.shape[1]]
         peak = (centre > 0) & (total >= _STEP)
         peak[:, 1:-1] &= (centre[:, 1:-1] >= centre[:, :-2]) & (centre[:, 1:-1] >= centre[:, 2:])
-        # only where the edge stands nearly upright: a slanted one looks wider along the row
-        rise = np.abs(luma[2:] - luma[:-2])[:, _REACH - 1 : _REACH - 1 + total.shape[1]]
-        peak[1:-1] &= rise < centre[1:-1]
+        # edges that lean more than they stand are measured on the other axis
+        rise = np.zeros_like(centre)
+        rise[1:-1] = np.abs(luma[2:] - luma[:-2])[:, _REACH - 1 : _REACH - 1 + total.shape[1]] / 2
+        peak &= rise <= centre
         peak[[0, -1]] = False
-        widths.append(total[peak] / centre[peak])
+        leaning = np.hypot(centre[peak], rise[peak])  # across the edge, not along the row
+        widths.append(total[peak] / leaning)
     found = np.concatenate(widths) if widths else np.zeros(0, np.float32)
     if len(found) < _LEAST_EDGE:
         return None
