@@ -1,0 +1,134 @@
+// The shell: bar, views, layers above them, and what holds on every page.
+import { greet, net, unlock } from "./api.js";
+import { CompareDialog, CompareTray } from "./compare.js";
+import { Dialog } from "./dialog.js";
+import { html, render, useEffect, useState } from "./dom.js";
+import { DropTarget, RecipeDialog, takeFiles } from "./drop.js";
+import { icon } from "./icons.js";
+import { follow, jobs } from "./jobs.js";
+import { ShortcutSheet, typing } from "./keys.js";
+import { Lightbox } from "./lightbox.js";
+import { address, go, route } from "./router.js";
+import { useStore } from "./store.js";
+import { chooseTheme, keptTheme, nextTheme, theme } from "./themes.js";
+import { Toasts, layers } from "./toast.js";
+import { DrawView } from "./views/draw.js";
+import { HistoryView } from "./views/history.js";
+import { QueueView } from "./views/queue.js";
+import { SettingsView } from "./views/settings.js";
+import { SweepView } from "./views/sweep.js";
+
+const VIEWS = {
+  draw: { name: "Draw", icon: "brush", view: DrawView },
+  history: { name: "History", icon: "images", view: HistoryView },
+  sweep: { name: "Sweep", icon: "grid-2x2", view: SweepView },
+  queue: { name: "Queue", icon: "list-todo", view: QueueView },
+  settings: { name: "Settings", icon: "settings", view: SettingsView },
+};
+const LETTERS = { d: "draw", h: "history", s: "sweep", q: "queue", ",": "settings" };
+
+function App() {
+  const view = useStore(route, (state) => state.view);
+  const { online, locked } = useStore(net);
+  const [help, setHelp] = useState(false);
+  const Shown = VIEWS[view].view;
+
+  useEffect(() => {
+    document.title = view === "draw" ? "sfumato" : `${VIEWS[view].name} · sfumato`;
+  }, [view]);
+  useEffect(() => {
+    if (online && !locked) follow();
+  }, [online, locked]);
+  useEffect(() => {
+    const onKey = (event) => {
+      if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || layers.get().open > 0) return;
+      if (event.key === "?") setHelp(true);
+      else if (event.key === "t") chooseTheme(nextTheme());
+      else if (event.key === "/") focusWords();
+      else if (LETTERS[event.key]) go(LETTERS[event.key]);
+      else return;
+      event.preventDefault();
+    };
+    const onPaste = (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length) takeFiles(files);
+    };
+    addEventListener("keydown", onKey);
+    addEventListener("paste", onPaste);
+    return () => {
+      removeEventListener("keydown", onKey);
+      removeEventListener("paste", onPaste);
+    };
+  }, []);
+
+  return html`
+    <a class="button skip" href="#main" onClick=${(event) => {
+      event.preventDefault();
+      document.getElementById("main").focus();
+    }}>To the content</a>
+    <header class="bar">
+      <a class="mark" href="#/" aria-label="sfumato, home">sfumato</a>
+      <nav aria-label="Views">${Object.entries(VIEWS).map(([key, { name, icon: drawing }]) => html`
+        <a key=${key} href=${address(key)} aria-current=${view === key ? "page" : undefined}>${icon(drawing, 20)}<span>${name}</span>${key === "queue" && html`<${Waiting} />`}</a>`)}
+      </nav>
+      <div class="tools">
+        <${ThemeButton} />
+        <button class="icon" aria-label="Shortcuts" title="Shortcuts (?)" onClick=${() => setHelp(true)}>${icon("keyboard")}</button>
+      </div>
+    </header>
+    <div role="alert">${!online && html`<div class="banner">${icon("wifi-off", 17)} The server does not answer. Looking for it; nothing you typed is lost.</div>`}</div>
+    <main id="main" tabindex="-1"><${Shown} key=${view} /></main>
+    <${CompareTray} />
+    <${Lightbox} />
+    <${CompareDialog} />
+    <${RecipeDialog} />
+    ${help && html`<${ShortcutSheet} onClose=${() => setHelp(false)} />`}
+    ${locked && html`<${KeyDialog} />`}
+    <${DropTarget} />
+    <${Toasts} />`;
+}
+
+function focusWords() {
+  const field = document.getElementById("search") ?? document.getElementById("prompt");
+  if (field) field.focus();
+  else {
+    go("draw");
+    setTimeout(() => document.getElementById("prompt")?.focus());
+  }
+}
+
+function Waiting() {
+  const count = useStore(jobs, ({ byId }) => Object.values(byId).filter((job) => job.state === "queued" || job.state === "running").length);
+  return count > 0 ? html`<span class="badge">${count}<span class="unseen"> unfinished</span></span>` : null;
+}
+
+function ThemeButton() {
+  const { chosen } = useStore(theme);
+  const drawing = { system: "monitor", light: "sun", dark: "moon" }[chosen];
+  return html`<button class="icon" aria-label=${`Theme: ${chosen}`} title=${`Theme: ${chosen} (T)`} onClick=${() => chooseTheme(nextTheme())}>${icon(drawing)}</button>`;
+}
+
+function KeyDialog() {
+  const [key, setKey] = useState("");
+  const [problem, setProblem] = useState(null);
+  const submit = async (event) => {
+    event.preventDefault();
+    try {
+      await unlock(key.trim());
+    } catch (refused) {
+      setProblem(refused);
+    }
+  };
+  return html`<${Dialog} label="A key, please" onClose=${() => {}}>
+    <p class="soft">This server lets in only those who have a key. Its owner makes one with <code>sfumato keys add</code>.</p>
+    <form class="keyform" onSubmit=${submit}>
+      <label class="field"><span>Key</span><input type="password" autocomplete="current-password" required value=${key} onInput=${(event) => setKey(event.currentTarget.value)} /></label>
+      ${problem && html`<div class="notice bad" role="alert">${icon("circle-alert")}<p>${problem.status === 401 ? "That key does not fit." : problem.message}</p></div>`}
+      <div class="row end"><button class="primary">Come in</button></div>
+    </form>
+  <//>`;
+}
+
+chooseTheme(keptTheme());
+render(html`<${App} />`, document.getElementById("app"));
+greet().catch(() => {}); // the banner or the key dialog says what is the matter

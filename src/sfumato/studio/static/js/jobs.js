@@ -1,0 +1,115 @@
+// The jobs as this page knows them: listed once, then kept true by the server's events.
+import { get, lost, net, post, urls } from "./api.js";
+import { makeStore } from "./store.js";
+
+const PAGE = 16;
+
+/** `byId`: jobs; `feed`: ids, newest first; `more`: cursor of older ones, null at the end. */
+export const jobs = makeStore({ byId: {}, feed: [], more: undefined, counts: {}, failed: null });
+
+const newer = (a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : a.id < b.id ? 1 : -1);
+
+function keep(found, patch = {}) {
+  jobs.set((state) => {
+    const byId = { ...state.byId };
+    for (const job of found) byId[job.id] = merge(byId[job.id], job);
+    const fresh = found.filter((job) => !state.feed.includes(job.id)).map((job) => job.id);
+    const feed = fresh.length
+      ? [...state.feed, ...fresh].sort((a, b) => newer(byId[a], byId[b]))
+      : state.feed;
+    return { byId, feed, ...patch };
+  });
+}
+
+/** Events and answers may cross: what is further along wins. */
+function merge(known, job) {
+  const pictures = [...(job.pictures ?? [])];
+  known?.pictures.forEach((picture, index) => (pictures[index] ??= picture));
+  return { ...known, ...job, pictures };
+}
+
+export const unfinished = (job) => job.state === "queued" || job.state === "running";
+
+/** The newest jobs, those under way included. */
+export async function loadJobs() {
+  try {
+    const page = await get(`/jobs?limit=${PAGE}`);
+    const active = await get("/jobs?state=queued&state=running&limit=200");
+    keep([...page.jobs, ...active.jobs], { counts: page.counts, failed: null });
+    if (jobs.get().more === undefined) jobs.set({ more: page.next });
+  } catch (problem) {
+    jobs.set({ failed: problem });
+  }
+}
+
+export async function loadOlder() {
+  const { more } = jobs.get();
+  if (!more) return;
+  const page = await get(`/jobs?limit=${PAGE}&cursor=${encodeURIComponent(more)}`);
+  keep(page.jobs, { more: page.next });
+}
+
+/** Queue a drawing. The key makes a second sending of the same click the same job. */
+export async function draw(request) {
+  const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  const { job } = await post("/jobs", request, { headers: { "idempotency-key": key } });
+  keep([job]);
+  return job;
+}
+
+/** A route that answers with a job: vary, upscale, cancel, retry. */
+export async function act(path, body = {}) {
+  const answer = await post(path, body);
+  if (answer.job) keep([answer.job]);
+  return answer.job ?? null;
+}
+
+export const cancel = (id) => act(`/jobs/${encodeURIComponent(id)}/cancel`);
+export const retry = (id) => act(`/jobs/${encodeURIComponent(id)}/retry`);
+
+/** One job that is not listed here (an old sweep's cell). */
+export async function fetchJob(id) {
+  const { job } = await get(`/jobs/${encodeURIComponent(id)}`);
+  keep([job]);
+}
+
+let stream = null;
+let again = null;
+
+/** Follow all jobs for as long as the page is open. */
+export function follow() {
+  if (stream !== null || net.get().locked) return;
+  stream = new EventSource(urls.events);
+  stream.addEventListener("open", () => loadJobs());
+  stream.addEventListener("job", (event) => keep([JSON.parse(event.data)]));
+  stream.addEventListener("progress", (event) => {
+    const progress = JSON.parse(event.data);
+    const known = jobs.get().byId[progress.job];
+    if (known && unfinished(known)) keep([{ ...known, state: "running", progress }]);
+  });
+  stream.addEventListener("picture", (event) => {
+    const { job, index, picture } = JSON.parse(event.data);
+    const known = jobs.get().byId[job];
+    if (!known) return;
+    const pictures = [...known.pictures];
+    pictures[index] = picture?.id ?? picture;
+    keep([{ ...known, pictures }]);
+  });
+  stream.addEventListener("error", () => {
+    const ended = stream.readyState === EventSource.CLOSED;
+    if (ended || !navigator.onLine || stream.readyState === EventSource.CONNECTING) check();
+    if (!ended) return;
+    stream = null;
+    clearTimeout(again);
+    again = setTimeout(follow, 2000);
+  });
+}
+
+/** A broken stream may be a restart of the stream alone: ask before crying wolf. */
+async function check() {
+  try {
+    await fetch("/healthz", { cache: "no-store" });
+  } catch {
+    lost();
+  }
+}

@@ -1,0 +1,69 @@
+// Which view is shown: the address after "#". A picture may lie open on top of any view.
+import { makeStore } from "./store.js";
+
+const VIEWS = ["draw", "history", "sweep", "queue", "settings"];
+
+/** `view`, `query` (URLSearchParams as text), `picture`: the open picture's id or null. */
+export const route = makeStore(read());
+
+function read() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const [first, second] = path.split("/");
+  if (first === "p" && second) {
+    let picture = null;
+    try {
+      picture = decodeURIComponent(second);
+    } catch {
+      // not an id of ours
+    }
+    // what lay below stays below; a picture opened by its address lies on the history
+    const below = typeof route === "undefined" ? null : route.get();
+    return { view: below?.view ?? "history", query: below?.query ?? "", picture };
+  }
+  return { view: VIEWS.includes(first) ? first : "draw", query, picture: null };
+}
+
+let depth = 0; // pictures opened here: closing goes back instead of forward
+
+addEventListener("hashchange", () => route.set(read()));
+
+export const address = (view, query = "") => `#/${view === "draw" ? "" : view}${query ? `?${query}` : ""}`;
+
+export function go(view, query = "") {
+  depth = 0;
+  const target = address(view, query);
+  if (location.hash === target) route.set(read());
+  else location.hash = target;
+}
+
+/** Change the query of the view without a step in the browser's history. */
+export function refine(query) {
+  history.replaceState(null, "", address(route.get().view, query));
+  route.set({ query });
+}
+
+/** Open a picture. `among`: the ids to leaf through. */
+export const shelf = makeStore({ among: [] });
+
+export function openPicture(id, among = [id]) {
+  shelf.set({ among });
+  const target = `#/p/${encodeURIComponent(id)}`;
+  if (route.get().picture) {
+    history.replaceState(null, "", target);
+    route.set({ picture: id });
+  } else {
+    depth += 1;
+    location.hash = target;
+  }
+}
+
+export function closePicture() {
+  if (depth > 0) {
+    depth -= 1;
+    history.back();
+  } else {
+    const { view, query } = route.get();
+    history.replaceState(null, "", address(view, query));
+    route.set({ picture: null });
+  }
+}

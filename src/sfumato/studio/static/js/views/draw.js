@@ -1,0 +1,61 @@
+// Home: the prompt box, and what was drawn from it, newest first.
+import { html, useState } from "../dom.js";
+import { draft } from "../draft.js";
+import { ChooseFile } from "../drop.js";
+import { JobCard } from "../feed.js";
+import { icon } from "../icons.js";
+import { jobs, loadOlder } from "../jobs.js";
+import { PromptBox, drawDraft } from "../prompt.js";
+import { useStore } from "../store.js";
+import { complain } from "../toast.js";
+
+const EXAMPLES = [
+  ["fox", "a red fox logo"],
+  ["owl", "an owl, cartoon style"],
+  ["coffee", "a steaming cup of coffee, soft style"],
+  ["rocket", "a blue rocket"],
+  ["cactus", "a green cactus"],
+  ["sailboat", "a sailboat, classic style"],
+  ["crown", "a gold crown emblem on a navy circle"],
+  ["whale", "a teal whale, one-colour"],
+];
+
+export function DrawView() {
+  const feed = useStore(jobs, (state) => state.feed);
+  const more = useStore(jobs, (state) => state.more);
+  const fresh = more !== undefined && feed.length === 0;
+  return html`
+    <section class=${`hero${feed.length ? " settled" : ""}`}>
+      <h1>${feed.length ? "What shall we draw next?" : "What shall we draw?"}</h1>
+      <${PromptBox} />
+    </section>
+    ${fresh && html`<${FirstRun} />`}
+    <section class="feed" aria-label="Drawings">
+      ${feed.map((id) => html`<${JobCard} key=${id} id=${id} />`)}
+    </section>
+    ${more && html`<${Older} />`}`;
+}
+
+function FirstRun() {
+  const begin = (prompt) => {
+    draft.set({ prompt });
+    drawDraft();
+  };
+  return html`<section class="first" aria-labelledby="first">
+    <div class="row spread"><h2 id="first">Try one of these</h2><${ChooseFile} /></div>
+    <ul class="examples">${EXAMPLES.map(([name, prompt]) => html`<li key=${name}>
+      <button onClick=${() => begin(prompt)}><img src=${`/studio/img/examples/${name}.webp`} width="256" height="256" alt="" /><span>${prompt}</span></button></li>`)}
+    </ul>
+    <p class="soft">Name one thing; add a style, a colour, a ground. Everything is drawn on this machine, and every picture keeps its recipe.</p>
+  </section>`;
+}
+
+function Older() {
+  const [busy, setBusy] = useState(false);
+  const load = async () => {
+    setBusy(true);
+    await loadOlder().catch(complain);
+    setBusy(false);
+  };
+  return html`<div class="older"><button class="button" disabled=${busy} onClick=${load}>${icon("chevron-down", 17)} Earlier drawings</button></div>`;
+}
