@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
@@ -21,8 +22,8 @@ from sfumato.gallery import Library
 from sfumato.jobs import JobQueue, Workers
 from sfumato.server.follow import Follower
 from sfumato.server.keys import KeyStore
-from sfumato.server.problems import answer_problem, problem_of
-from sfumato.server.routes import health, native_jobs, native_pictures, native_studio
+from sfumato.server.problems import Problem, answer_problem, problem_of
+from sfumato.server.routes import health, native_jobs, native_pictures, native_studio, openai
 from sfumato.server.schemas.native import job_out
 from sfumato.server.security import Gate
 from sfumato.server.settings import ServerSettings
@@ -59,13 +60,14 @@ def make_app(settings: ServerSettings) -> FastAPI:
         lifespan=_life,
     )
     app.state.server = server
-    for router in (health.router, native_jobs.router, native_pictures.router, native_studio.router):
-        app.include_router(router)
+    for routes in (health, native_jobs, native_pictures, native_studio, openai):
+        app.include_router(routes.router)
     if settings.studio and STUDIO.is_dir():
         _serve_page(app)
     app.add_exception_handler(SfumatoError, _on_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(ValidationError, _on_invalid)  # of forms that routes read themselves
     app.add_middleware(Gate, settings=settings, keys=server.keys, counts=server.counts)
     if settings.cors_origins:
         from starlette.middleware.cors import CORSMiddleware
@@ -117,8 +119,9 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+    assert isinstance(error, (RequestValidationError, ValidationError))
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-    problem = SfumatoError(f"{where or 'The request'}: {first['msg']}.", code="bad_request")
-    return answer_problem(request, problem, 422)
+    message = f"{where or 'The request'}: {first['msg']}."
+    problem = Problem("bad_request", message, param=where or None)
+    return answer_problem(request, problem)

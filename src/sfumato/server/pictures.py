@@ -79,6 +79,36 @@ def convert(library: Library, picture: Picture, format_: str, size: int | None) 
     return encode_image(_image_of(library, picture, size), format_, options)
 
 
+def encode(library: Library, picture: Picture, format_: str, quality: int | None) -> bytes:
+    """The picture's file in a format of pixels; ``quality`` 1 to 100 loses some, None nothing.
+
+    Raises: StorageError: its file is gone.
+    """
+    if format_ == picture.format and quality is None:
+        return _bytes_of(library, picture)
+    options = WriteOptions(
+        metadata=picture.plan is not None,
+        lossless=quality is None,
+        quality=92 if quality is None else quality,
+    )
+    return encode_image(_image_of(library, picture, None), format_, options)
+
+
+def reencode(png: bytes, format_: str) -> bytes:
+    """One of our own previews in the format that the whole picture will have."""
+    if format_ == "png":
+        return png
+    buffer = BytesIO()
+    with Image.open(BytesIO(png)) as preview:
+        picture = preview.convert("RGBA")
+    if format_ == "jpeg":
+        ground = Image.new("RGB", picture.size, "white")
+        ground.paste(picture, (0, 0), picture)
+        picture = ground
+    picture.save(buffer, format_.upper())
+    return buffer.getvalue()
+
+
 def paint(library: Library, picture: Picture) -> bytes:
     """PNG: the picture with numbered marks where something was found, and a legend."""
     pixels = load_pixels(library.folder, picture)
@@ -119,6 +149,14 @@ def _image_of(library: Library, picture: Picture, size: int | None) -> Generated
         findings=picture.findings,
         svg=svg,
     )
+
+
+def _bytes_of(library: Library, picture: Picture) -> bytes:
+    try:
+        return picture.path.read_bytes()
+    except OSError:
+        load_pixels(library.folder, picture)  # says what is wrong
+        raise
 
 
 def _stand_in(picture: Picture, pixels: NDArray[np.uint8]) -> GenerationPlan:

@@ -22,6 +22,10 @@ _BY_CODE = {
     "no_such_job": 404,
     "no_such_picture": 404,
     "not_found": 404,
+    "model_not_found": 404,
+    "bad_request": 422,
+    "model_error": 422,
+    "job_cancelled": 409,
     "unauthorized": 401,
     "forbidden": 403,
     "too_large": 413,
@@ -34,6 +38,8 @@ _BY_CODE = {
     "library_missing": 503,
     "busy": 503,
     "draining": 503,
+    "timeout": 503,
+    "out_of_memory": 507,
 }
 _BY_CLASS: tuple[tuple[type[SfumatoError], int], ...] = (
     (RequestError, 422),
@@ -49,8 +55,11 @@ _RETRY_AFTER = {429: "5", 503: "5", 507: "60"}  # seconds
 class Problem(SfumatoError):
     """An error of the web side itself: not allowed, not found, too much."""
 
-    def __init__(self, code: str, message: str, *, hint: str = "") -> None:
+    def __init__(
+        self, code: str, message: str, *, hint: str = "", param: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint, code=code)
+        self.param = param  # the field of the request that is at fault
 
 
 def status_of(error: SfumatoError) -> int:
@@ -83,6 +92,7 @@ def answer_problem(request: Request, error: SfumatoError, status: int | None = N
         headers["WWW-Authenticate"] = 'Basic realm="sfumato"' if _is_a1111(path) else "Bearer"
     body: dict[str, Any]
     if path.startswith("/v1/"):
+        code = 400 if code == 422 else code
         # the openai client retries 408, 409, 429 and 5xx unless it is told not to
         if code not in (429, 503):
             headers["x-should-retry"] = "false"

@@ -139,9 +139,9 @@ class Gate:
             raise Problem("rate_limited", "Too many calls.", hint="Wait some seconds.")
 
     def _is_open(self, request: Request) -> bool:
-        """The page itself holds no secret; what it shows comes from the API."""
+        """The page itself holds no secret, and the addresses of files are signed."""
         path = request.url.path
-        return path in _OPEN_PATHS or path.startswith("/studio/")
+        return path in _OPEN_PATHS or path.startswith(("/studio/", "/v1/files/"))
 
     def _key_of(self, request: Request) -> Key | None:
         for secret in secrets_of(request):
