@@ -34,6 +34,7 @@ function App() {
   const Shown = VIEWS[view].view;
 
   useEffect(() => {
+    scrollTo(0, 0);
     document.title = view === "draw" ? "sfumato" : `${VIEWS[view].name} · sfumato`;
   }, [view]);
   useEffect(() => {

@@ -45,6 +45,24 @@ export function JobCard({ id }) {
   </article>`;
 }
 
+/** Several jobs of one picture each, oldest first, as one drawing. */
+export function GroupCard({ ids }) {
+  const byId = useStore(jobs, (state) => state.byId);
+  const all = ids.map((id) => byId[id]).reverse();
+  const active = all.filter(unfinished);
+  const among = all.map((job) => job.pictures[0]).filter(Boolean);
+  const { prompt } = all[0].request;
+  const done = all.length - active.length;
+  return html`<article class="job" aria-label=${prompt} data-state=${active.length ? "running" : "done"}>
+    <header><h2>${prompt}</h2><p class="facts">${all.length} drawings</p>
+      <div class="does">${active.length > 0 && html`<button class="button small" onClick=${() => active.forEach((job) => orComplain(cancel(job.id)))}>${icon("circle-stop", 16)} Stop</button>`}</div></header>
+    ${active.length > 0 && html`<div class="status"><progress max=${all.length} value=${done} aria-label=${`Progress of “${prompt}”`}></progress><small>${done} of ${all.length} drawn</small></div>`}
+    ${all.filter((job) => job.state === "failed").slice(0, 1).map((job) => html`<${Failed} key=${job.id} job=${job} />`)}
+    <ul class="candidates many">${all.map((job, place) => (unfinished(job) || job.pictures[0]) && html`<li key=${job.id}>
+      <${Candidate} job=${job} index=${0} among=${among} place=${[place + 1, all.length]} ratio=${(job.request.width ?? 1) / (job.request.height ?? 1)} /></li>`)}</ul>
+  </article>`;
+}
+
 function edit(request) {
   fillFrom({ ...request, width: request.width ?? 1024, height: request.height ?? 1024 });
   location.hash = "#/";
@@ -78,13 +96,13 @@ export function Failed({ job }) {
   </div>`;
 }
 
-function Candidate({ job, index, among, ratio }) {
+function Candidate({ job, index, among, ratio, place = [index + 1, job.num_images] }) {
   const id = job.pictures[index];
   const known = useStore(pictures, (state) => state.byId[id]);
   const chosen = useStore(comparing, (state) => state.ids.includes(id));
   const [gone, setGone] = useState(false);
   const image = job.progress?.images?.[index];
-  const number = `Picture ${index + 1} of ${job.num_images}`;
+  const number = `Picture ${place[0]} of ${place[1]}`;
   const shape = { aspectRatio: String(ratio) };
   if (!id) {
     const share = image?.total ? image.step / image.total : 0;
@@ -101,11 +119,11 @@ function Candidate({ job, index, among, ratio }) {
       <img src=${urls.thumbnail(id)} alt="" loading="lazy" decoding="async" onError=${() => setGone(true)} />
     </button>
     <div class="over">
-      <button class="icon fill" aria-pressed=${String(known?.favourite ?? false)} aria-label=${`Favourite, picture ${index + 1}`} title="Favourite"
+      <button class="icon fill" aria-pressed=${String(known?.favourite ?? false)} aria-label=${`Favourite, picture ${place[0]}`} title="Favourite"
         onClick=${() => orComplain(mark(id, { favourite: !known?.favourite }))}>${icon("heart")}</button>
-      <button class="icon" aria-pressed=${String(chosen)} aria-label=${`Compare, picture ${index + 1}`} title="Compare"
+      <button class="icon" aria-pressed=${String(chosen)} aria-label=${`Compare, picture ${place[0]}`} title="Compare"
         onClick=${() => toggleCompare(id)}>${icon("columns-2")}</button>
-      <a class="icon" href=${urls.file(id, { format: "png", download: 1 })} download aria-label=${`Download picture ${index + 1}`} title="Download PNG">${icon("download")}</a>
+      <a class="icon" href=${urls.file(id, { format: "png", download: 1 })} download aria-label=${`Download picture ${place[0]}`} title="Download PNG">${icon("download")}</a>
     </div>
   </div>`;
 }

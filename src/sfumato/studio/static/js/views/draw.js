@@ -2,7 +2,7 @@
 import { html, useState } from "../dom.js";
 import { draft } from "../draft.js";
 import { ChooseFile } from "../drop.js";
-import { JobCard } from "../feed.js";
+import { GroupCard, JobCard } from "../feed.js";
 import { icon } from "../icons.js";
 import { jobs, loadOlder } from "../jobs.js";
 import { PromptBox, drawDraft } from "../prompt.js";
@@ -31,9 +31,22 @@ export function DrawView() {
     </section>
     ${fresh && html`<${FirstRun} />`}
     <section class="feed" aria-label="Drawings">
-      ${feed.map((id) => html`<${JobCard} key=${id} id=${id} />`)}
+      ${groups(feed).map((ids) => (ids.length === 1 ? html`<${JobCard} key=${ids[0]} id=${ids[0]} />` : html`<${GroupCard} key=${ids.at(-1)} ids=${ids} />`))}
     </section>
     ${more && html`<${Older} />`}`;
+}
+
+/** Single pictures of the same words in a row (a sweep, say) belong together. */
+function groups(feed) {
+  const { byId } = jobs.get();
+  const found = [];
+  for (const id of feed) {
+    const [job, before] = [byId[id], byId[found.at(-1)?.[0]]];
+    const alike = before && job.num_images === 1 && before.num_images === 1 && job.request.prompt === before.request.prompt;
+    if (alike) found.at(-1).push(id);
+    else found.push([id]);
+  }
+  return found;
 }
 
 function FirstRun() {

@@ -16,8 +16,7 @@ export function SettingsView() {
   useEffect(() => {
     get("/settings").then(setKept).catch(complain);
   }, [online]);
-  return html`<div class="title"><h1>Settings</h1></div>
-    <div class="settings">
+  return html`<div class="settings"><div class="title"><h1>Settings</h1></div>
       <section class="sheet"><h2>Looks</h2>
         <div class="row"><div class="segments" role="group" aria-label="Theme">${THEMES.map(([name, label, drawing]) => html`
           <button key=${name} aria-pressed=${String(chosen === name)} onClick=${() => chooseTheme(name)}>${icon(drawing, 16)} ${label}</button>`)}</div></div>
@@ -26,7 +25,7 @@ export function SettingsView() {
       <section class="sheet"><h2>This server</h2>
         ${about ? html`<dl>
           <div><dt>Version</dt><dd>sfumato ${about.version}</dd></div>
-          <div><dt>Models</dt><dd>${(models?.models ?? []).map((model) => `${model.name}: ${model.summary}`).join("; ")}</dd></div>
+          <div><dt>Models</dt><dd>${(models?.models ?? []).map((model) => html`<p key=${model.name}><strong>${model.name}</strong> ${model.summary}</p>`)}</dd></div>
           <div><dt>Key</dt><dd>${about.auth === "key" ? "needed, and this browser has one" : "not needed: only this machine can connect"}</dd></div>
           <div><dt>For programs</dt><dd><a href="/api/docs">the API’s own page</a></dd></div>
         </dl>` : html`<p class="soft">It does not answer at the moment.</p>`}
