@@ -23,13 +23,24 @@ from sfumato.jobs import JobQueue, Workers
 from sfumato.server.follow import Follower
 from sfumato.server.keys import KeyStore
 from sfumato.server.problems import Problem, answer_problem, problem_of
-from sfumato.server.routes import health, native_jobs, native_pictures, native_studio, openai
+from sfumato.server.routes import (
+    automatic1111,
+    automatic1111_facts,
+    health,
+    native_jobs,
+    native_pictures,
+    native_studio,
+    openai,
+)
 from sfumato.server.schemas.native import job_out
 from sfumato.server.security import Gate
 from sfumato.server.settings import ServerSettings
 from sfumato.server.state import Server
 
 STUDIO = Path(__file__).resolve().parents[1] / "studio" / "static"
+_DIALECTS = (
+    health, native_jobs, native_pictures, native_studio, openai, automatic1111, automatic1111_facts,
+)  # fmt: skip
 
 
 def make_app(settings: ServerSettings) -> FastAPI:
@@ -60,7 +71,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
         lifespan=_life,
     )
     app.state.server = server
-    for routes in (health, native_jobs, native_pictures, native_studio, openai):
+    for routes in _DIALECTS:
         app.include_router(routes.router)
     if settings.studio and STUDIO.is_dir():
         _serve_page(app)

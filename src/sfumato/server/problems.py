@@ -99,7 +99,7 @@ def answer_problem(request: Request, error: SfumatoError, status: int | None = N
         body = {"error": openai_error(error, code)}
     elif _is_a1111(path):
         body = {
-            "error": type(error).__name__,
+            "error": "HTTPException" if isinstance(error, Problem) else type(error).__name__,
             "detail": error.one_line(),
             "body": "",
             "errors": error.one_line(),

@@ -31,6 +31,7 @@ class Server:
     keys: KeyStore
     follower: Follower
     counts: Counter[tuple[str, int]] = field(default_factory=Counter)  # answers: method, status
+    waited_for: dict[str, str] = field(default_factory=dict)  # A1111 clients' jobs: id, owner
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))  # for uploads by pages
     draining: threading.Event = field(default_factory=threading.Event)
     loop: asyncio.AbstractEventLoop | None = None
