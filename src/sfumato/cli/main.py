@@ -35,6 +35,7 @@ COMMANDS = {
     "studio": "sfumato.cli.serve:studio",
     "serve": "sfumato.cli.serve:serve",
     "keys": "sfumato.cli.keys:keys",
+    "mcp": "sfumato.cli.mcp:mcp",
     "doctor": "sfumato.cli.doctor:doctor",
     "eval": "sfumato.cli.eval:evaluate",
     "train": "sfumato.cli.train:train",
