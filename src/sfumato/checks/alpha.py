@@ -16,7 +16,7 @@ _FRINGE = 5  # pixels at 512: a wider rim is drawn on purpose, as on a sticker
 _INSIDE = 4  # pixels behind the fringe that must be of one colour, so that there is a fringe
 _PLAIN = 10.0  # levels between pixels of one colour
 _OFFSET = 32.0  # levels between the fringe and what lies behind it
-_RIMMED = 0.4  # of the outline; clean icons stay below 0.14, a small drawing's own rim at 0.3
+_RIMMED = 0.32  # of the outline; clean icons stay below 0.14, a small drawing's own rim at 0.28
 _LEAST_SAMPLES = 40  # of the outline: fewer say nothing
 
 

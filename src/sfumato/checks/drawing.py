@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sfumato.checks.look import SHADE, Look, colour_distance
+from sfumato.checks.look import SHADE, Look, colour_distance, spread
 from sfumato.colours import dominant_colours
 from sfumato.request import Finding
 
@@ -15,6 +15,8 @@ _ONE_COLOUR = 0.985  # share of a full canvas in one colour that makes it a blan
 _NO_GROUND = (None, "transparent")
 _TOUCH = 0.015  # of an edge's length: one stray antialiased pixel is no contact
 _LEAST_TOUCH = 2  # pixels at 512: on a sliver of a canvas one pixel is a large share of an edge
+_BEHIND = 0.012  # of the shorter side: there the drawing is compared with its contact
+_CUT = 0.65  # contact over width there; a round drawing that only just reaches the edge has 0.4
 _OFF = 0.06  # of the shorter side: less than this nobody sees without a ruler
 _OFF_LENGTH = 0.03  # of the side it is off along: a ribbon's short side is no measure of its long
 _SPECK = 0.0003  # of the drawing's square: about 18 x 18 pixels at 1024, smaller than any eye
@@ -54,11 +56,17 @@ def clipped(look: Look) -> list[Finding]:
     drawn = look.drawn
     if drawn.mean() > _WHOLE_FRAME:
         return []
-    edges = {"top": drawn[0], "right": drawn[:, -1], "bottom": drawn[-1], "left": drawn[:, 0]}
-    shares = {name: float(edge.mean()) for name, edge in edges.items()}
-    touched = [
-        name for name, edge in edges.items() if shares[name] > _TOUCH and edge.sum() >= _LEAST_TOUCH
-    ]
+    behind = min(round(_BEHIND * min(drawn.shape)), min(drawn.shape) - 1)
+    shares: dict[str, float] = {}
+    touched = []
+    for name, turns in (("top", 0), ("right", 1), ("bottom", 2), ("left", 3)):
+        turned = np.rot90(drawn, turns)  # counter-clockwise: this edge is now the first row
+        contact = int(turned[0].sum())
+        shares[name] = contact / turned.shape[1]
+        if shares[name] <= _TOUCH or contact < _LEAST_TOUCH:
+            continue
+        if contact >= _CUT * turned[behind].sum():
+            touched.append(name)
     if not touched:
         return []
     sides = " and ".join(", ".join(touched).rsplit(", ", 1))
@@ -111,7 +119,12 @@ def speckles(look: Look) -> list[Finding]:
     emblem = look.asked is not None and look.asked.emblem is not None
     limit = _SPECK * look.square * (0.36 if emblem else 1.0)
     stray = look.regions.areas < limit
+    body = look.regions.mask_of(~stray & (look.regions.areas > 0))
     stray[0] = False
+    if stray.any():
+        # a thin tip that antialiasing parts from the drawing is no island
+        beside = look.regions.labels[spread(spread(spread(body)))]
+        stray[np.unique(beside)] = False
     if look.ground is not None:
         # beside edges that were saved as JPEG, ringing rises out of the ground, but not far
         apart = look.gap_to(look.ground) >= _STANDS_OUT

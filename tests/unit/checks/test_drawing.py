@@ -94,6 +94,10 @@ class TestClipped:
     def test_close_to_the_edge_is_not_cut(self) -> None:
         assert drawing.clipped(Look(disc(252), plan_of())) == []
 
+    @pytest.mark.parametrize("radius", [255, 256, 257])
+    def test_a_disc_that_just_reaches_the_edge_is_whole(self, radius: int) -> None:
+        assert drawing.clipped(Look(disc(radius), plan_of())) == []
+
     def test_a_scene_may_run_to_the_edges(self) -> None:
         assert drawing.clipped(Look(np.full((SIDE, SIDE, 4), 255, np.uint8), plan_of())) == []
 
@@ -119,6 +123,12 @@ class TestSpeckles:
         (found,) = drawing.speckles(Look(pixels, plan_of()))
         assert found.message.startswith("2 stray specks")
         assert found.box == (30, 20, 476, 484)
+
+    def test_a_thin_tip_that_comes_apart_is_none(self) -> None:
+        pixels = disc(120)
+        pixels[254:258, 379:383] = pixels[256, 256]  # beside the disc, over three clear pixels
+        pixels[254:258, 376:379] = 0
+        assert drawing.speckles(Look(pixels, plan_of())) == []
 
     def test_an_eye_sized_drop_is_none(self) -> None:
         pixels = np.maximum(disc(120), disc(8, 40, 40))
