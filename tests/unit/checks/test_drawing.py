@@ -126,8 +126,8 @@ class TestSpeckles:
 
     def test_a_thin_tip_that_comes_apart_is_none(self) -> None:
         pixels = disc(120)
-        pixels[254:258, 379:383] = pixels[256, 256]  # beside the disc, over three clear pixels
-        pixels[254:258, 376:379] = 0
+        pixels[254:258, 378:382] = pixels[256, 256]  # beside the disc, over two clear pixels
+        pixels[254:258, 376:378] = 0
         assert drawing.speckles(Look(pixels, plan_of())) == []
 
     def test_an_eye_sized_drop_is_none(self) -> None:
