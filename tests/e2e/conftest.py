@@ -110,15 +110,23 @@ class LiveServer:
             )
         self.port = 0
 
+    @staticmethod
+    def until(condition: Callable[[], object]) -> None:
+        """Look again and again; only a broken program makes anyone wait to the end."""
+        deadline = time.monotonic() + TIMEOUT
+        while not condition():
+            assert time.monotonic() < deadline, "nothing happened"
+            time.sleep(0.03)
+
     def listening(self) -> LiveServer:
         """Wait until it answers."""
-        until(lambda: self._said_its_port() or self.process.poll() is not None)
+        self.until(lambda: self._said_its_port() or self.process.poll() is not None)
         assert self.port, self.said()
         return self
 
     def ready(self) -> LiveServer:
         """Wait until it draws."""
-        until(lambda: self.call("GET", "/readyz").status == 200)
+        self.until(lambda: self.call("GET", "/readyz").status == 200)
         return self
 
     def _said_its_port(self) -> bool:
@@ -169,7 +177,7 @@ class LiveServer:
 
     def finished(self, identity: str) -> dict[str, Any]:
         """A job once it has ended."""
-        until(lambda: self.job(identity)["state"] in ("done", "failed", "cancelled"))
+        self.until(lambda: self.job(identity)["state"] in ("done", "failed", "cancelled"))
         return self.job(identity)
 
     def workers(self) -> list[int]:
@@ -196,14 +204,6 @@ class LiveServer:
 
 
 Serve = Callable[..., LiveServer]
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Look again and again; only a broken program makes anyone wait to the end."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.03)
 
 
 @pytest.fixture(scope="module")
