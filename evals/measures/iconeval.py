@@ -83,7 +83,7 @@ def _judge_table(judge: Mapping[str, Any]) -> str:
     rows = []
     for group, label in (
         ("unseen_drawings", "judge packs, held out of the judge in turn"),
-        ("foreign_packs", "packs of other houses"),
+        ("foreign_packs", "no part of the judge"),
     ):
         for pack, own in judge[group].items():
             tasks = [f"{own['tasks'][task]['value']:.0%}" for task in _NAMES]
