@@ -3,6 +3,7 @@ import { greet, net, unlock } from "./api.js";
 import { CompareDialog, CompareTray } from "./compare.js";
 import { Dialog } from "./dialog.js";
 import { html, render, useEffect, useState } from "./dom.js";
+import { adoptDefaults } from "./draft.js";
 import { DropTarget, RecipeDialog, takeFiles } from "./drop.js";
 import { icon } from "./icons.js";
 import { follow, jobs } from "./jobs.js";
@@ -132,4 +133,4 @@ function KeyDialog() {
 
 chooseTheme(keptTheme());
 render(html`<${App} />`, document.getElementById("app"));
-greet().catch(() => {}); // the banner or the key dialog says what is the matter
+greet().then(adoptDefaults).catch(() => {}); // the banner or the key dialog says what is the matter

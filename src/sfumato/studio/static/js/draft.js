@@ -1,5 +1,5 @@
 // What is typed in the prompt box and chosen around it: kept through reloads, turned into a request.
-import { net } from "./api.js";
+import { get, net } from "./api.js";
 import { makeStore, recall, remember } from "./store.js";
 
 export const SHAPES = [
@@ -17,6 +17,8 @@ const BLANK = {
   prompt: "", negative: "", style: "", shape: "1:1", size: 1024, ground: "", count: 4,
   seedLocked: false, seed: 0, model: "", steps: "", guidance: "", sampler: "", scheduler: "",
 };
+
+const untouched = recall("draft", null) === null;
 
 export const draft = makeStore({ ...BLANK, ...recall("defaults", {}), ...recall("draft", {}) });
 draft.subscribe(() => remember("draft", draft.get()));
@@ -80,6 +82,17 @@ function distance(shape, ratio) {
   return Math.abs(Math.log(across / down / ratio));
 }
 
+/** Begin with what the server keeps as defaults; what this browser was left with comes first. */
+export async function adoptDefaults() {
+  const kept = await get("/settings");
+  const defaults = {
+    model: kept.model ?? "", style: kept.style ?? "", ground: kept.background ?? "", count: Math.min(MAX_COUNT, kept.num_images),
+    shape: shapeOf(kept.width / kept.height), size: Math.max(kept.width, kept.height),
+  };
+  remember("defaults", defaults);
+  if (untouched && draft.get().prompt === "") draft.set(defaults);
+}
+
 /** Put the options (not the words) back to the person's own defaults. */
 export function resetOptions() {
   const { prompt } = draft.get();
@@ -88,4 +101,4 @@ export function resetOptions() {
 
 /** Whether anything folded away differs from a fresh box. */
 export const hasExtras = (state) =>
-  ["negative", "steps", "guidance", "sampler", "scheduler"].some((name) => state[name] !== "") || state.size !== 1024;
+  ["negative", "steps", "guidance", "sampler", "scheduler"].some((name) => state[name] !== "") || state.size !== (recall("defaults", BLANK).size ?? BLANK.size);

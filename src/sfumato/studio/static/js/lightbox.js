@@ -1,7 +1,7 @@
 // One picture, large: look closely at it on the left, do something with it on the right.
 import { net, urls } from "./api.js";
 import { Dialog } from "./dialog.js";
-import { html, useEffect, useRef, useState } from "./dom.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { GROUND_NAMES, Grounds } from "./grounds.js";
 import { icon } from "./icons.js";
 import { typing } from "./keys.js";
@@ -40,7 +40,8 @@ function Inside({ id }) {
   };
   const scale = (by) => setZoom((now) => Math.min(MAX_ZOOM, Math.max(1, now * by)));
 
-  useEffect(() => {
+  // before the next key: one that comes in between must not meet the picture before
+  useLayoutEffect(() => {
     const onKey = (event) => {
       if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || !picture) return;
       const does = {

@@ -55,7 +55,7 @@ export function PromptBox({ onDrawn }) {
     submit();
   };
 
-  return html`<form class="prompt" onSubmit=${submit} aria-label="Draw">
+  return html`<form class="prompt" novalidate onSubmit=${submit} aria-label="Draw">
     <label class="unseen" for="prompt">What to draw</label>
     <textarea id="prompt" ref=${box} rows="1" maxlength="10000" autocomplete="off" enterkeyhint="go"
       placeholder="A red fox, a paper boat, a logo for a bakery…" aria-describedby="prompt-help"
@@ -69,7 +69,7 @@ export function PromptBox({ onDrawn }) {
       <${Count} value=${state.count} />
       <${Seed} locked=${state.seedLocked} seed=${state.seed} />
       <button type="button" class="pill" aria-expanded=${String(more)} aria-controls="more-options" onClick=${() => setMore(!more)}>
-        ${icon("sliders-horizontal", 16)} More${!more && hasExtras(state) ? " •" : ""}
+        ${icon("sliders-horizontal", 16)} More ${!more && hasExtras(state) && html`<span class="dot" aria-hidden="true"></span>`}
       </button>
       <button class="primary" disabled=${busy || !online || !state.prompt.trim()}>
         ${icon("brush")} ${busy ? "Sending…" : "Draw"}

@@ -4,9 +4,10 @@ import { makeStore } from "./store.js";
 const VIEWS = ["draw", "history", "sweep", "queue", "settings"];
 
 /** `view`, `query` (URLSearchParams as text), `picture`: the open picture's id or null. */
-export const route = makeStore(read());
+export const route = makeStore(read({ view: "history", query: "" }));
 
-function read() {
+/** What the address says. A picture lies on top of `below`, which stays as it is. */
+function read(below = route.get()) {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [first, second] = path.split("/");
   if (first === "p" && second) {
@@ -16,9 +17,7 @@ function read() {
     } catch {
       // not an id of ours
     }
-    // what lay below stays below; a picture opened by its address lies on the history
-    const below = typeof route === "undefined" ? null : route.get();
-    return { view: below?.view ?? "history", query: below?.query ?? "", picture };
+    return { view: below.view, query: below.query, picture };
   }
   return { view: VIEWS.includes(first) ? first : "draw", query, picture: null };
 }
