@@ -23,7 +23,7 @@ from sfumato.errors import ModelError
 
 MAX_TOKENS = 24
 WIDTH = 384
-_PART = 64  # texts that a thread takes at a time
+_PART = 16  # texts that a thread takes at a time
 
 
 class SentenceEncoder:

@@ -1,13 +1,12 @@
 """sguardo, the built-in picture-text model, and models trained with ``sfumato train clip``.
 
 The picture half is one small network, ``picture.onnx``, which looks at framed pictures of 64 px.
-The text half is the encoder that chiaro reads prompts with and one learned matrix,
-``projection.npy``; the encoder ships once, in chiaro's folder, and the sheet names its digests.
+The text half is the encoder that chiaro reads prompts with and two learned layers,
+``reading.onnx``; the encoder ships once, in chiaro's folder, and the sheet names its digests.
 """
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from sfumato.clip.base import PictureTextSpec
 from sfumato.clip.calibration import Calibration
 from sfumato.clip.framing import SIDE, frame
-from sfumato.clip.sentences import WIDTH, SentenceEncoder
+from sfumato.clip.sentences import SentenceEncoder
 from sfumato.clip.sessions import open_session, run_session
 from sfumato.errors import ModelError
 from sfumato.models.catalogue import (
@@ -35,7 +34,7 @@ from sfumato.registry import own_picture_text_folder
 
 TEXT_FILES = ("text.onnx", "vocab.txt")
 TEXT_FOLDER = WEIGHTS / "chiaro"
-_PART = 16  # pictures a thread takes at a time
+_PART = 8  # pictures a thread takes at a time
 
 
 def load(name: str) -> Sguardo:
@@ -60,14 +59,7 @@ class Sguardo:
         found = self._sheet.get("calibration")
         self.calibration = None if found is None else Calibration.from_sheet(found)
         self._picture = open_session(weight_bytes(folder, self._sheet, "picture.onnx"))
-        content = weight_bytes(folder, self._sheet, "projection.npy")
-        matrix: NDArray[np.float32] = np.load(io.BytesIO(content)).astype(np.float32)
-        if matrix.shape != (WIDTH, self.spec.dimensions):
-            raise ModelError(
-                f"projection.npy of {folder.name!r} has the shape {matrix.shape}.",
-                hint="Export the model again, or reinstall sfumato.",
-            )
-        self._projection = matrix
+        self._reading = open_session(weight_bytes(folder, self._sheet, "reading.onnx"))
 
     def encode_pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """N pictures, each (H, W, 4) uint8 sRGB with straight alpha and any size: (N, D) unit."""
@@ -82,7 +74,9 @@ class Sguardo:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """N texts: (N, D) unit float32. A text is cut after 24 tokens."""
-        return _unit(self._sentences.encode_all(texts) @ self._projection)
+        if not texts:
+            return np.zeros((0, self.spec.dimensions), np.float32)
+        return run_session(self._reading, sentences=self._sentences.encode_all(texts))
 
     def _look(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         framed = np.stack([frame(picture, SIDE) for picture in pictures])  # (n, 64, 64, 4)
@@ -90,7 +84,7 @@ class Sguardo:
 
     @cached_property
     def _sentences(self) -> SentenceEncoder:
-        """The shared text encoder, which must be the one that the matrix was trained with."""
+        """The shared text encoder, which must be the one that the layers were trained with."""
         shipped = read_sheet(TEXT_FOLDER)
         digests = {name: shipped["files"][name]["sha256"] for name in TEXT_FILES}
         if self._sheet.get("text") != digests:
@@ -122,9 +116,3 @@ def _spec(name: str, sheet: dict[str, Any]) -> PictureTextSpec:
             f"The model.json of {name!r} is damaged ({error!r} is missing or wrong).",
             hint="Reinstall sfumato: pip install --force-reinstall sfumato",
         ) from None
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = vectors / np.maximum(lengths, 1e-12)
-    return unit

@@ -30,6 +30,7 @@ from sfumato.training.picture_text_net import (
     PictureTextNet,
     contrastive_loss,
 )
+from sfumato.training.picture_text_reading import reading_folder, refit_reading
 
 _RECIPES_A_PICTURE = 200  # more would only repeat themselves
 _FEWEST_TO_SPLIT = 100
@@ -47,6 +48,7 @@ class Preset:
     others: int  # captions beside those of the batch, as further wrong answers
     recipes: int  # captioned pictures to choose from
     loop: LoopConfig
+    reading: LoopConfig  # the last stage, for the text half alone
 
 
 PRESETS = {
@@ -60,15 +62,20 @@ PRESETS = {
             minutes=60.0, optimiser="muon", learning_rate=2e-3, weight_decay=0.02,
             ema_decay=0.998, warmup_steps=100, decay_share=0.5,
         ),
+        reading=LoopConfig(
+            steps=1500, learning_rate=1e-3, weight_decay=0.05, ema_decay=0.99, warmup_steps=50,
+            decay_share=0.67, bf16=False,
+        ),
     ),
     "sguardo-tiny": Preset(
         summary="seconds, for tests and rehearsals",
         net=PictureTextConfig(widths=(32, 32, 48), blocks=(0, 0, 0), stem=8, places=8,
-                              dimensions=32),
+                              dimensions=32, bend=32),
         batch_size=32,
         others=32,
         recipes=400,
         loop=LoopConfig(steps=40, warmup_steps=4, ema_decay=0.9, log_seconds=1.0, bf16=False),
+        reading=LoopConfig(steps=20, warmup_steps=2, ema_decay=0.9, log_seconds=1.0, bf16=False),
     ),
 }  # fmt: skip
 
@@ -97,7 +104,7 @@ def train(
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> Loop:
-    """Train on ``data``, keep everything in ``out``.
+    """Train on ``data``, keep everything in ``out``; the text half is refitted at the end.
 
     Args:
         data: a set built by ``sfumato train data icons``, or a folder of pictures and captions,
@@ -132,6 +139,7 @@ def train(
 
     torch.manual_seed(seed)
     network = PictureTextNet(chosen.net).to(device, memory_format=torch.channels_last)
+    network.bend_later()
     config = chosen.loop
     if minutes is not None or steps is not None:
         config = replace(config, minutes=minutes, steps=steps)
@@ -149,13 +157,15 @@ def train(
         pictures, sentences, masked = (part.to(device) for part in feed.batch())
         return contrastive_loss(
             network.picture(pictures),
-            network.encode_sentences(sentences),
+            network.read(sentences),
             network.scale(),
             masked,
         )
 
     def measure_now() -> None:
-        averaged = averaged_network(loop)
+        write_figures(averaged_network(loop))
+
+    def write_figures(averaged: PictureTextNet) -> None:
         figures = {name: judge_gallery(averaged, g) for name, g in learning.galleries.items()}
         line = {"step": loop.step, "seconds": round(loop.seconds), **figures}
         with (out / "figures.jsonl").open("a", encoding="utf-8") as file:
@@ -164,8 +174,19 @@ def train(
             say(f"  {name}: " + "  ".join(f"{k} {v:.3f}" for k, v in found.items()))
 
     loop.run(loss, batch_size=size, say=say, on_save=measure_now)
+    finished = averaged_network(loop)
+    refit_reading(
+        finished,
+        recipes,
+        reading_folder(out, loop.step),
+        chosen.reading,
+        batch_size=2 * size,
+        others=2 * size,
+        seed=seed,
+        say=say,
+    )
     if first:
-        measure_now()
+        write_figures(finished)
         say(f"finished; to use it: sfumato train export {out} --data {data} --name NAME")
     return loop
 
@@ -265,7 +286,7 @@ def judge_gallery(network: PictureTextNet, gallery: Gallery) -> dict[str, float]
     device = next(network.parameters()).device
     planes = torch.from_numpy(gallery.pictures).permute(0, 3, 1, 2)
     seen = torch.cat([network.picture(part.to(device) / 255.0) for part in planes.split(256)])
-    asked = network.encode_sentences(torch.from_numpy(gallery.questions).to(device)).mean(1)
+    asked = network.read(torch.from_numpy(gallery.questions).to(device)).mean(1)
     cosines = (seen @ torch.nn.functional.normalize(asked, dim=-1).T).cpu()  # (N, S)
     labels = torch.from_numpy(gallery.labels)
     named = cosines.topk(min(5, cosines.shape[1]), dim=1).indices == labels[:, None]

@@ -7,7 +7,7 @@ counts and pairs with captions that are true by construction.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -134,6 +134,17 @@ class Recipes:
         telling = torch.where(mine > 0, said > 0, self._strict[texts][None])
         return same & ~(telling & (mine != said))
 
+    def no_mismatch_but_own(self, pictures: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
+        """The same, where the first B of the texts belong to the B pictures: what a loss masks.
+
+        One caption may stand twice in the list: it is as right as the picture's own.
+        """
+        masked = self.no_mismatch(pictures, texts)
+        captions = torch.from_numpy(self.caption_of)
+        masked |= captions[pictures][:, None] == captions[texts][None]
+        masked[:, : len(pictures)].fill_diagonal_(False)
+        return masked
+
 
 def related_concepts(rows: Sequence[dict], number: dict[str, int]) -> torch.Tensor:
     """(C, C) bool: concepts that share a caption, or one of which names the other's kind."""
@@ -224,21 +235,20 @@ class Feed:
         """One batch; the first B texts belong to the pictures, the K others to nobody."""
         recipes, count = self.recipes, self.batch_size
         numbers = self.random.integers(len(recipes.shown), size=count + self.others)
-        painted, grounds = [], []
-        for number in numbers[:count]:
-            recipe = recipes.shown[number].recipe
-            bare = replace(recipe, ground=None) if recipe.ground else recipe
-            painted.append(paint(bare, recipes.pictures, self.random))
-            grounds.append(self._ground(recipe))
-        pictures = vary(np.stack(painted), grounds, self.random)
+        pictures = self.paint(numbers[:count])
         texts = torch.from_numpy(recipes.vectors[recipes.caption_of[numbers]])
         chosen = torch.from_numpy(numbers)
-        masked = recipes.no_mismatch(chosen[:count], chosen)
-        # one caption may stand twice in the list: it is as right as the picture's own
-        captions = torch.from_numpy(recipes.caption_of[numbers])
-        masked |= captions[:count, None] == captions[None]
-        masked[:, :count].fill_diagonal_(False)
-        return pictures, texts, masked
+        return pictures, texts, recipes.no_mismatch_but_own(chosen[:count], chosen)
+
+    def paint(self, numbers: Iterable[int]) -> torch.Tensor:
+        """The pictures of these recipes, varied: (B, 4, 64, 64) premultiplied."""
+        painted, grounds = [], []
+        for number in numbers:
+            recipe = self.recipes.shown[number].recipe
+            bare = replace(recipe, ground=None) if recipe.ground else recipe
+            painted.append(paint(bare, self.recipes.pictures, self.random))
+            grounds.append(self._ground(recipe))
+        return vary(np.stack(painted), grounds, self.random)
 
     def _ground(self, recipe: Recipe) -> NDArray[np.float32] | None:
         """(2, 3) colours at top and bottom in 0..1, or none: transparent."""

@@ -29,7 +29,7 @@ from sfumato.clip.sentences import WIDTH, SentenceEncoder
 from sfumato.clip.sessions import open_session, run_session
 from sfumato.clip.sguardo import TEXT_FILES, TEXT_FOLDER
 from sfumato.errors import StorageError
-from sfumato.training.corpus import read_corpus
+from sfumato.training.corpus import Corpus, read_corpus
 from sfumato.training.export import averaged_weights, forget_origin
 from sfumato.training.picture_text import QUESTIONS, Gallery, make_gallery, split_corpus
 from sfumato.training.picture_text_net import (
@@ -38,9 +38,10 @@ from sfumato.training.picture_text_net import (
     PictureTextConfig,
     PictureTextNet,
 )
+from sfumato.training.picture_text_reading import kept_reading, take_reading
 
 _OPSET = 21
-_FILES = ("picture.onnx", "projection.npy")
+_FILES = ("picture.onnx", "reading.onnx")
 _LARGE = 2048  # numbers from which on a weight is stored in 8 bits
 _WRONG = 20  # wrong subjects that each picture is calibrated against
 _FEWEST = 30  # pictures without which a calibration would say nothing
@@ -85,18 +86,23 @@ def export_picture_text(
     card = json.loads(card_path.read_text("utf-8"))
     network = load_picture_text(run)
     out.mkdir(parents=True, exist_ok=True)
+    random = torch.Generator().manual_seed(0)
     say("picture half")
-    error = _export_pictures(network.picture, out / "picture.onnx")
+    framed = Framed(copy.deepcopy(network.picture)).eval()
+    # real pictures are smooth, noise is not: blocks of one colour come nearer to them
+    blocks = torch.randint(0, 256, (4, 4, 4, 4), generator=random, dtype=torch.uint8)
+    pictures = blocks.repeat_interleave(SIDE // 4, 1).repeat_interleave(SIDE // 4, 2)
+    errors = {"picture": _export(framed, pictures, "pictures", out / "picture.onnx")}
     say("text half")
-    matrix = network.read.weight.detach().T.numpy()  # (384, D)
-    np.save(out / "projection.npy", matrix.astype(np.float16))
+    sentences = nn.functional.normalize(torch.randn(4, WIDTH, generator=random), dim=-1)
+    errors["reading"] = _export(network.read, sentences, "sentences", out / "reading.onnx")
     if not (data / "manifest.jsonl").exists():
         data = run / "data"  # somebody's own folder: the set that was made of it
     attribution = data / "ATTRIBUTION.md"
     if attribution.exists():
         shutil.copyfile(attribution, out / "ATTRIBUTION.md")
     say("calibration")
-    calibration = _calibrate(out, data, network.config.dimensions)
+    calibration = _calibrate(out, data)
     sheet = {
         "format": 1,
         "kind": "picture-text",
@@ -109,7 +115,7 @@ def export_picture_text(
         "parameters": sum(p.numel() for p in network.parameters()),
         "net": card["net"],
         "trained_on": {key: card[key] for key in ("pictures", "concepts", "packs")},
-        "export_error": error,
+        "export_error": errors,
         "text": {file: _sha256(TEXT_FOLDER / file) for file in TEXT_FILES},
         "calibration": None if calibration is None else calibration.to_sheet(),
         **(about or {}),
@@ -120,7 +126,7 @@ def export_picture_text(
     }
     text = json.dumps(sheet, indent=1, ensure_ascii=False)
     (out / "model.json").write_text(text + "\n", "utf-8")
-    return {"picture": error}
+    return errors
 
 
 def load_picture_text(run: Path) -> PictureTextNet:
@@ -132,6 +138,9 @@ def load_picture_text(run: Path) -> PictureTextNet:
     sizes = {k: tuple(v) if isinstance(v, list) else v for k, v in card["net"].items()}
     network = PictureTextNet(PictureTextConfig(**sizes))
     network.load_state_dict(averaged_weights(run))
+    reading = kept_reading(run)
+    if reading is not None:
+        take_reading(network, reading)
     return network.eval()
 
 
@@ -185,21 +194,18 @@ def shrink_weights(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def _export_pictures(picture: PictureNet, path: Path) -> float:
-    """Write ``picture.onnx``; the root mean square error of its unit vectors."""
-    framed = Framed(copy.deepcopy(picture)).eval()
-    random = torch.Generator().manual_seed(0)
-    sample = torch.randint(0, 256, (4, SIDE, SIDE, 4), generator=random, dtype=torch.uint8)
-    batch = torch.export.Dim("batch", min=1, max=1024)
+def _export(module: nn.Module, sample: torch.Tensor, name: str, path: Path) -> float:
+    """Write one ONNX file; the root mean square error of its unit vectors on ``sample``."""
+    batch = torch.export.Dim("batch", min=1, max=4096)
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns about itself
         full = Path(scratch) / "full.onnx"
         torch.onnx.export(
-            framed,
+            module,
             (sample,),
             full,
             dynamo=True,
-            input_names=["pictures"],
+            input_names=[name],
             output_names=["vectors"],
             dynamic_shapes=({0: batch},),
             opset_version=_OPSET,
@@ -212,18 +218,28 @@ def _export_pictures(picture: PictureNet, path: Path) -> float:
     forget_origin(model)
     onnx.checker.check_model(model, full_check=False)
     onnx.save(model, str(path))
-    # real pictures are smooth, noise is not: blocks of one colour come nearer to them
-    smooth = sample[:, ::16, ::16].repeat_interleave(16, 1).repeat_interleave(16, 2)
     with torch.no_grad():
-        planes = smooth.permute(0, 3, 1, 2).float() / 255.0
-        expected = picture(planes).numpy()
-    found = run_session(open_session(path.read_bytes()), pictures=smooth.numpy())
+        expected = module(sample).numpy()
+    found = run_session(open_session(path.read_bytes()), **{name: sample.numpy()})
     return float(np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2)))
 
 
-def _calibrate(out: Path, data: Path, dimensions: int) -> Calibration | None:
-    """Through the files in ``out``; none where too little was held out."""
-    _, kept = split_corpus(read_corpus(data, None))
+def _calibrate(out: Path, data: Path) -> Calibration | None:
+    """Through the files in ``out``, on subjects that the model knows from several packs.
+
+    Of a subject it was never shown it cannot say much, and icons of the interface are called
+    anything; fitted to those, no score would ever be doubtful. Where too few are left all that was
+    held out is taken, and none where that is too little.
+    """
+    learnt, kept = split_corpus(read_corpus(data, None))
+    drawn: dict[str, set[str]] = {}
+    for row in learnt.rows:
+        drawn.setdefault(row["concept"], set()).add(row["pack"])
+    known = [i for i, row in enumerate(kept.rows) if len(drawn.get(row["concept"], ())) > 1]
+    if len(known) >= _FEWEST:
+        kept = Corpus(
+            [kept.rows[i] for i in known], kept.pictures[known], kept.styles, kept.numbers[known]
+        )
     if len(kept.rows) < _FEWEST:
         return None
     encoder = SentenceEncoder(*((TEXT_FOLDER / file).read_bytes() for file in TEXT_FILES))
@@ -233,15 +249,21 @@ def _calibrate(out: Path, data: Path, dimensions: int) -> Calibration | None:
     seen = np.concatenate(
         [run_session(session, pictures=gallery.pictures[i : i + 64]) for i in parts]
     )
-    return calibrate(seen, gallery, np.load(out / "projection.npy").astype(np.float32))
+    reading = open_session((out / "reading.onnx").read_bytes())
+    return calibrate(
+        seen, run_session(reading, sentences=gallery.questions.reshape(-1, WIDTH)), gallery
+    )
 
 
 def calibrate(
-    seen: NDArray[np.float32], gallery: Gallery, projection: NDArray[np.float32]
+    seen: NDArray[np.float32], asked: NDArray[np.float32], gallery: Gallery
 ) -> Calibration:
-    """Each picture (N, D) with its own subject and with random wrong ones, in every phrasing."""
-    asked = gallery.questions.reshape(-1, WIDTH) @ projection  # (S * Q, D)
-    asked /= np.linalg.norm(asked, axis=1, keepdims=True)
+    """Each picture with its own subject and with random wrong ones, in every phrasing.
+
+    Args:
+        seen: (N, D) unit vectors of the gallery's pictures.
+        asked: (S * Q, D) unit vectors of its questions.
+    """
     cosines = (seen @ asked.T).reshape(len(seen), len(gallery.subjects), len(QUESTIONS))
     rows = np.arange(len(seen))
     random = np.random.default_rng(0)

@@ -1,12 +1,13 @@
-"""sguardo's network: a small residual network that looks, and one matrix that reads.
+"""sguardo's network: a small residual network that looks, and two layers that read.
 
 The picture half is a residual network of plain 3x3 convolutions, because that is what a CPU trains
 fastest: they reach three times the arithmetic of depthwise ones. Eighteen of its channels are not
 learned: gradient directions, evened out for contrast, which tell a shape whatever it is coloured.
 The head sees where things are (pictures arrive framed) beside what there is.
 
-The text half is a frozen MiniLM sentence vector and one learned projection. Pictures of unknown
-things then land near the words they are near to.
+The text half is a frozen MiniLM sentence vector, projected by one matrix; so pictures of unknown
+things land near the words they are near to. A small bend beside the matrix is learned last, once
+the pictures stand still (``picture_text_reading.py``).
 
 Source: He et al. 2016 (residual networks); Dalal & Triggs 2005 (oriented gradients); Radford et al.
 2021 (arXiv:2103.00020), section 2.3 (the loss and its learned temperature).
@@ -35,6 +36,7 @@ class PictureTextConfig:
     stem: int = 24  # channels at 32 pixels a side
     places: int = 64  # channels a place keeps for the head that knows where things are
     dimensions: int = 192  # of the shared space
+    bend: int = 1024  # hidden units of the text half's second way
 
 
 class Convolution(nn.Module):
@@ -124,6 +126,25 @@ class PictureNet(nn.Module):
         return functional.normalize(mixed.float(), dim=-1)
 
 
+class Reading(nn.Module):
+    """Sentence vectors to the shared space: straight, and a bend that starts as nothing."""
+
+    def __init__(self, config: PictureTextConfig) -> None:
+        super().__init__()
+        self.straight = nn.Linear(TEXT_WIDTH, config.dimensions, bias=False)
+        nn.init.orthogonal_(self.straight.weight)
+        self.inner = nn.Linear(TEXT_WIDTH, config.bend)
+        self.outer = nn.Linear(config.bend, config.dimensions)
+        nn.init.zeros_(self.outer.weight)
+        nn.init.zeros_(self.outer.bias)
+
+    def forward(self, sentences: torch.Tensor) -> torch.Tensor:
+        """(B, 384) unit sentence vectors to (B, D) unit vectors."""
+        # a unit vector's entries are small: brought up to one, so that the bend bends
+        bent = self.outer(functional.gelu(self.inner(sentences * math.sqrt(TEXT_WIDTH))))
+        return functional.normalize((self.straight(sentences) + bent).float(), dim=-1)
+
+
 class PictureTextNet(nn.Module):
     """Both halves and the temperature between them."""
 
@@ -131,13 +152,13 @@ class PictureTextNet(nn.Module):
         super().__init__()
         self.config = config
         self.picture = PictureNet(config)
-        self.read = nn.Linear(TEXT_WIDTH, config.dimensions, bias=False)
-        nn.init.orthogonal_(self.read.weight)
+        self.read = Reading(config)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
-    def encode_sentences(self, sentences: torch.Tensor) -> torch.Tensor:
-        """(B, 384) unit sentence vectors to (B, D) unit vectors."""
-        return functional.normalize(self.read(sentences).float(), dim=-1)
+    def bend_later(self) -> None:
+        """Leave the bend out of training: with it the text half only learns captions by heart."""
+        for layer in (self.read.inner, self.read.outer):
+            layer.requires_grad_(False)
 
     def scale(self) -> torch.Tensor:
         """What cosines are multiplied with before the softmax; at most 100."""

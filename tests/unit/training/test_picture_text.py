@@ -24,6 +24,7 @@ from sfumato.clip.framing import frame  # noqa: E402
 from sfumato.errors import RequestError, StorageError  # noqa: E402
 from sfumato.registry import PICTURE_TEXT_MODELS, own_picture_text_folder  # noqa: E402
 from sfumato.training.corpus import Corpus  # noqa: E402
+from sfumato.training.loop import LoopConfig  # noqa: E402
 from sfumato.training.picture_text import PRESETS, split_corpus, train  # noqa: E402
 from sfumato.training.picture_text_data import (  # noqa: E402
     Feed,
@@ -42,6 +43,7 @@ from sfumato.training.picture_text_net import (  # noqa: E402
     PictureTextNet,
     contrastive_loss,
 )
+from sfumato.training.picture_text_reading import look_once, refit_reading  # noqa: E402
 from sfumato.training.picture_text_views import vary  # noqa: E402
 
 SHAPES = ("disc", "box", "ring", "bar", "cross", "roof")
@@ -300,6 +302,39 @@ def test_a_run_is_gone_on_with(run: Path, folder: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert loop.step == 64
     assert any("continuing at step 60" in line for line in said)
+    # what it reads is fitted to what it sees now, and is not begun again for nothing
+    assert {folder.name for folder in (run / "reading").iterdir()} == {"60", "64"}
+    said.clear()
+    train(
+        data=folder, out=run, preset="sguardo-tiny", steps=64, resume=True, device="cpu",
+        say=said.append,
+    )  # fmt: skip
+    assert not any("once more" in line for line in said)
+
+
+def test_the_last_stage_moves_words_to_their_pictures_and_leaves_the_pictures(
+    recipes: Recipes, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    network = PictureTextNet(TINY)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_var.fill_(0.1)  # random weights, yet pictures that differ
+    network.eval()
+    pictures = {k: v.clone() for k, v in network.picture.state_dict().items()}
+
+    def mean_cosine() -> float:
+        seen = look_once(network, recipes, 64, 5)
+        with torch.no_grad():
+            read = network.read(torch.from_numpy(recipes.vectors[recipes.caption_of]))
+        return float((seen * read).sum(1).mean())
+
+    before = mean_cosine()
+    config = LoopConfig(steps=60, learning_rate=3e-3, warmup_steps=5, bf16=False, ema_decay=0.9)
+    refit_reading(network, recipes, tmp_path, config, batch_size=64, others=64, say=quiet)
+    assert mean_cosine() > before + 0.1
+    for name, value in network.picture.state_dict().items():
+        assert torch.equal(value, pictures[name]), name
 
 
 @pytest.mark.slow
