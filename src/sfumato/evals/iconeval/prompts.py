@@ -47,7 +47,7 @@ SEED = 43  # of the draw of prompts
 
 _PACKAGE = "sfumato.evals.iconeval"
 _LEAD = "a flat icon of"
-_PICTURE_SEED = 20_000  # of the first picture; no evaluation of ours uses the numbers above it
+_PICTURE_SEED = 20_000  # of the first picture; away from what people type and tune with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
