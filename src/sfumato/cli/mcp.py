@@ -1,8 +1,9 @@
-"""``sfumato mcp``: drawing, checking and searching as tools for language models."""
+"""``sfumato mcp``: a server for programs that talk to language models."""
 
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 
 import click
@@ -11,12 +12,16 @@ from sfumato.cli import params
 from sfumato.errors import MissingExtraError
 
 EXAMPLES = """\b
-A program that speaks MCP starts it itself; in its list of servers:
+Examples:
+  claude mcp add sfumato -- sfumato mcp
+  sfumato mcp --library ~/Pictures/by-models
+\b
+Clients that read a file of settings take this:
   {"mcpServers": {"sfumato": {"command": "sfumato", "args": ["mcp"]}}}
 """
 
 
-@click.command(epilog=EXAMPLES, short_help="Let language models draw (MCP over stdio).")
+@click.command(epilog=EXAMPLES, short_help="Let language models draw, over MCP.")
 @click.option(
     "--library",
     "folder",
@@ -30,16 +35,20 @@ A program that speaks MCP starts it itself; in its list of servers:
     envvar="SFUMATO_DATABASE",
     help="A PostgreSQL database instead of the file in the folder.",
 )
-@click.option("--model", type=params.MODEL, help="Draw with this model where none is asked for.")
+@click.option("--model", type=params.MODEL, help="What draws where a call names no model.")
 def mcp(folder: Path | None, database: str | None, model: str | None) -> None:
-    """Speak the Model Context Protocol over stdin and stdout: tools draw, check and search.
+    """Serve the Model Context Protocol on stdin and stdout, for the program that starts this.
 
-    Pictures go into your library, and come back small enough for a model to look at.
+    Its tools draw, vary, check, search and describe; pictures come back in the answers and are
+    kept in your library. Files can be read where they are pictures, and nothing can be written
+    but new pictures of the library. Needs the mcp extra.
     """
     try:
         server = importlib.import_module("sfumato.server.mcp")
     except ModuleNotFoundError as error:
-        if error.name != "mcp":
+        if (error.name or "").partition(".")[0] != "mcp":
             raise
         raise MissingExtraError("The MCP server", "mcp") from None
-    server.run(folder, database, model)
+    if sys.stdin.isatty():
+        click.echo("sfumato mcp waits for an MCP client on stdin; Ctrl-D ends it.", err=True)
+    server.serve(folder, database, model)

@@ -1,216 +1,401 @@
-"""An MCP server: draw, check and search as tools, for any program that speaks the protocol.
+"""An MCP server over stdin and stdout: any language model with a client for it can draw.
 
-Pictures go into the library and come back as small PNGs that a model can look at. Needs the
-``[mcp]`` extra. Source: modelcontextprotocol.io, specification, Tools.
+``Atelier`` does the work; here are the tools' names, arguments and words, progress, cancellation
+and errors. Stdout belongs to the protocol: the SDK keeps it to itself while it serves, so that
+nothing else can be written there.
 """
 
 from __future__ import annotations
 
+import base64
 import threading
+from collections.abc import Callable, Sequence
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
 import anyio
 from anyio import to_thread
-from mcp.server.mcpserver import Context, Image, MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import ToolAnnotations
-from PIL import Image as Pillow
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import (
+    CallToolResult,
+    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
+    InputRequiredResult,
+    TextContent,
+    TextResourceContents,
+    ToolAnnotations,
+)
+from pydantic import BaseModel, Field, ValidationError
 
 from sfumato import __version__
-from sfumato.errors import SfumatoError
-from sfumato.gallery import Library, Picture, Query
-from sfumato.gallery.identity import is_id
-from sfumato.gallery.thumbnails import load_pixels
-from sfumato.inspection import check as inspect
-from sfumato.jobs import Job, JobQueue, Workers
-from sfumato.models import spec_of
-from sfumato.request import Finding, GenerationRequest
-from sfumato.server.pictures import nearest
+from sfumato.errors import RequestError, SfumatoError
+from sfumato.gallery import Library, Picture
+from sfumato.request import Event, GenerationRequest, OnEvent
+from sfumato.server.atelier import MAX_DRAWN, Atelier
+from sfumato.server.schemas.mcp import (
+    CheckOut,
+    DescribeOut,
+    DrawOut,
+    ModelOut,
+    ModelsOut,
+    SearchOut,
+)
 
-MAX_IMAGES = 8
-_SHOWN_SIDE = 512  # pixels: enough to judge a drawing, and few tokens
-_LOOK_SECONDS = 0.3
+T = TypeVar("T")
 
 INSTRUCTIONS = """\
-Sfumato draws logos, icons and flat illustrations of one subject on the user's own machine.
-Prompts are short: subject first, then style, colour, ground or emblem in plain words, such as
-"a red fox", "line art owl", "rocket app icon on blue". Draw a few, look at them and at their
-findings, then draw again with other words or seeds. Every picture is kept in the user's library."""
+sfumato draws flat pictures, icons, logos and emblems on this computer, offline. Prompts are \
+short and name one subject: "a red fox", "a paper boat on a blue circle". Colour, ground and \
+emblem may be words of the prompt. Look at every picture and at its findings; where one is not \
+right, draw again with another seed, vary the one that is nearest, or change the words. Every \
+picture is kept in the person's library: say its path. It letters no words and takes no \
+photographs."""
 
-Answer = list[str | Image]
+_TELL_SECONDS = 0.1  # between two progress reports
+_MAX_FOUND = 20  # thumbnails of one answer
+_LOOKING = 2  # pictures examined at once: each may take some hundred megabytes
+
+Prompt = Annotated[str, Field(description="What to draw: one subject in a few words, in English.")]
+Name = Annotated[
+    str,
+    Field(description="A picture's id in the library, or the whole path of a picture file."),
+]
+Count = Annotated[
+    int,
+    Field(
+        description="How many pictures, each with a seed of its own.",
+        json_schema_extra={"minimum": 1, "maximum": MAX_DRAWN},
+    ),
+]
+Seed = Annotated[
+    int | None,
+    Field(description="Same seed, same picture; several use seed + 1, ... Random if not given."),
+]
+Side = Annotated[
+    int | None, Field(description="Pixels, 16 to 4096; 1024 if neither side is given.")
+]
 
 
-class Tools:
-    """The tools of one library; workers are started when something is first drawn."""
+def make_server(atelier: Atelier) -> MCPServer[Any]:
+    """The server, ready for ``run``; whoever made the atelier closes its library."""
+    tools = _Tools(atelier)
+    adds = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+    reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    return _Server(
+        [
+            _tool(tools.draw, "Draw pictures", adds),
+            _tool(tools.vary, "Vary a picture", adds),
+            _tool(tools.check, "Check a picture", reads),
+            _tool(tools.search, "Search the library", reads),
+            _tool(tools.describe, "Describe a picture", reads),
+            _tool(tools.models, "List the models", reads),
+        ]
+    )
 
-    def __init__(self, library: Library, default_model: str | None = None) -> None:
-        """``default_model`` draws where no model is asked for."""
-        self._library = library
-        self._queue = JobQueue(library)
-        self._default = default_model
-        self._workers: Workers | None = None
-        self._lock = threading.Lock()
 
-    def close(self) -> None:
-        """Let a running drawing finish, then end."""
-        if self._workers is not None:
-            self._workers.drain()
-        self._library.close()
+def serve(folder: Path | None, database: str | None, model: str | None) -> None:
+    """Serve on stdin and stdout until the client leaves.
+
+    Args:
+        folder: the library; None is the person's own.
+        database: a PostgreSQL database's URL; None is the file in the folder.
+        model: what draws where a call names none; None is the built-in one.
+
+    Raises: StorageError: the library cannot be opened; ModelError: there is no such model.
+    """
+    with Library.open(folder, database=database) as library:
+        make_server(Atelier(library, model)).run("stdio")
+
+
+class _Server(MCPServer[Any]):
+    """Errors in our own words: one line that says what is wrong and what to do."""
+
+    def __init__(self, tools: list[Tool]) -> None:
+        super().__init__(
+            "sfumato",
+            title="sfumato",
+            instructions=INSTRUCTIONS,
+            version=__version__,
+            tools=tools,
+            log_level="ERROR",
+        )
+        self._takes = {tool.name: tool.parameters["properties"].keys() for tool in tools}
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; what it cannot do is an answer with ``is_error`` set."""
+        try:
+            self._check_names(name, arguments)
+            return await super().call_tool(name, arguments, context)
+        except SfumatoError as error:
+            return _failed(error)
+        except ToolError as error:
+            cause = error.__cause__
+            if isinstance(cause, SfumatoError):
+                return _failed(cause)
+            if isinstance(cause, ValidationError):
+                return _failed(_of_arguments(name, cause))
+            raise  # a fault of ours: logged with its traceback, answered without
+
+    def _check_names(self, name: str, arguments: dict[str, Any]) -> None:
+        """An option that is not honoured must not be accepted."""
+        known = self._takes.get(name)
+        unknown = sorted(arguments.keys() - known) if known is not None else []
+        if known is not None and unknown:
+            raise RequestError(
+                f"{name} takes no argument called {', '.join(map(repr, unknown))}.",
+                hint=f"It takes: {', '.join(known) or 'none'}.",
+            )
+
+
+class _Tools:
+    """The tools. Each method's name, docstring and annotations are what a client is told."""
+
+    def __init__(self, atelier: Atelier) -> None:
+        self._atelier = atelier
+        self._drawing = anyio.Lock()  # one drawing takes all cores
+        self._looking = anyio.CapacityLimiter(_LOOKING)
 
     async def draw(
         self,
-        prompt: str,
         context: Context[Any, Any],
-        num_images: int = 1,
-        style: str | None = None,
-        background: str | None = None,
-        seed: int | None = None,
-        width: int | None = None,
-        height: int | None = None,
-        model: str | None = None,
-    ) -> Answer:
-        """Draw pictures from words and look at them.
+        prompt: Prompt,
+        num_images: Count = 1,
+        seed: Seed = None,
+        style: Annotated[
+            str | None, Field(description="One of the model's styles; see the tool models.")
+        ] = None,
+        width: Side = None,
+        height: Side = None,
+        background: Annotated[
+            str | None, Field(description="transparent, opaque, #rrggbb or a colour's name.")
+        ] = None,
+        format: Annotated[
+            Literal["png", "svg"],
+            Field(description="svg: the answer holds the drawing's paths too."),
+        ] = "png",
+        model: Annotated[str | None, Field(description="One that the tool models lists.")] = None,
+    ) -> Annotated[CallToolResult, DrawOut]:
+        """Draw pictures from words, keep them in the library and show them with what is wrong."""
+        request = GenerationRequest(
+            prompt=prompt,
+            num_images=num_images,
+            seed=seed,
+            style=style,
+            width=width,
+            height=height,
+            background=background,
+            model=model,
+        )
+        paths = format == "svg"
+        work = partial(self._atelier.draw, request, paths=paths)
+        return await self._drawn(work, num_images, context, paths)
 
-        Args:
-            prompt: the subject, then style, colour, ground or emblem, in a few English words.
-            num_images: 1 to 8 candidates.
-            style: one of the model's styles; chiaro has flat, cartoon, classic, soft, glyph.
-            background: transparent, opaque, a colour's name or #rrggbb; transparent by default.
-            seed: the first picture's seed; the same seed draws the same picture again.
-            width: pixels, 16 to 4096; 1024 by default.
-            height: pixels, 16 to 4096; 1024 by default.
-            model: the name of an installed model.
-        """
-        if not 1 <= num_images <= MAX_IMAGES:
-            raise ToolError(f"num_images is {num_images}. Give 1 to {MAX_IMAGES}.")
-        try:
-            request = GenerationRequest(
-                prompt=prompt, num_images=num_images, style=style, background=background,
-                seed=seed, width=width, height=height, model=model or self._default,
-            )  # fmt: skip
-            spec_of(request.model)
-            await to_thread.run_sync(self._start)
-            job = await to_thread.run_sync(self._queue.submit, request)
-            job = await self._follow(job, context)
-            if job.error is not None:
-                raise ToolError(f"{job.error.message} {job.error.hint}".strip())
-            return await to_thread.run_sync(self._shown, job.pictures)
-        except SfumatoError as error:
-            raise ToolError(error.one_line()) from None
+    async def vary(
+        self,
+        context: Context[Any, Any],
+        picture: Name,
+        strength: Annotated[
+            Literal["subtle", "strong"] | float,
+            Field(description="How far from the picture: subtle, strong, or above 0 and up to 1."),
+        ] = "subtle",
+        num_images: Count = 2,
+        seed: Seed = None,
+    ) -> Annotated[CallToolResult, DrawOut]:
+        """Draw pictures near one that sfumato drew: same words, size and style, other details."""
+        work = partial(
+            self._atelier.vary, picture, strength=strength, num_images=num_images, seed=seed
+        )
+        return await self._drawn(work, num_images, context, paths=False)
 
-    async def check(self, picture: str, prompt: str | None = None) -> str:
-        """Say what is wrong with a picture: defects such as blur, halos, low contrast.
-
-        Args:
-            picture: the id of a picture in the library, or the path of a picture file.
-            prompt: what the picture should show, where it does not say so itself.
-        """
-        try:
-            return await to_thread.run_sync(partial(self._check, picture, prompt))
-        except SfumatoError as error:
-            raise ToolError(error.one_line()) from None
+    async def check(
+        self,
+        picture: Name,
+        prompt: Annotated[
+            str | None, Field(description="What it should show; else its own recipe says it.")
+        ] = None,
+    ) -> Annotated[CallToolResult, CheckOut]:
+        """Find what is wrong with a picture of any origin, painted on a copy of it."""
+        checked = await self._look(partial(self._atelier.check, picture, prompt))
+        answer = CheckOut.of(checked)
+        return _answer(answer, [_text(answer.lines()), _image(checked.overlay)])
 
     async def search(
-        self, words: str, by: str = "recipe", limit: int = 6, tag: str | None = None
-    ) -> Answer:
-        """Find pictures in the user's library and look at them.
+        self,
+        query: Annotated[
+            str, Field(description="Words of prompts, or what pictures show; none: the newest.")
+        ],
+        limit: Annotated[
+            int,
+            Field(
+                description="How many at most.",
+                json_schema_extra={"minimum": 1, "maximum": _MAX_FOUND},
+            ),
+        ] = 8,
+    ) -> Annotated[CallToolResult, SearchOut]:
+        """Find pictures in the person's library; thumbnails and ids come back."""
+        if not 1 <= limit <= _MAX_FOUND:
+            raise RequestError(
+                f"The limit is {limit}.", hint=f"Give a number from 1 to {_MAX_FOUND}."
+            )
+        return await self._look(partial(self._find, query, limit))
 
-        Args:
-            words: what to search for.
-            by: "recipe" finds words of prompts, tags and file names; "looks" finds pictures that
-                show what the words say.
-            limit: 1 to 12 pictures.
-            tag: only pictures with this tag.
-        """
-        if by not in ("recipe", "looks") or not 1 <= limit <= 12:
-            raise ToolError('by is "recipe" or "looks"; limit is 1 to 12.')
-        try:
-            return await to_thread.run_sync(partial(self._search, words, by, limit, tag))
-        except SfumatoError as error:
-            raise ToolError(error.one_line()) from None
+    async def describe(self, picture: Name) -> Annotated[CallToolResult, DescribeOut]:
+        """Say what a picture shows, in prompts for more like it, and how it was made."""
+        path, found, recipe = await self._look(partial(self._atelier.describe, picture))
+        answer = DescribeOut.of(str(path), found, recipe)
+        return _answer(answer, [_text(answer.lines())])
 
-    # ------------------------------------------------------------ in threads
+    async def models(self) -> Annotated[CallToolResult, ModelsOut]:
+        """List what can draw here, and each one's styles."""
+        sheets = await self._look(self._atelier.models)
+        found = [ModelOut.of(sheet, self._atelier.model) for sheet in sheets]
+        lines = "\n".join(model.line() for model in found)
+        return _answer(ModelsOut(models=found), [_text(lines)])
 
-    def _start(self) -> None:
+    # ------------------------------------------------------------ inside
+
+    async def _look(self, work: Callable[[], T]) -> T:
+        return await to_thread.run_sync(work, limiter=self._looking)
+
+    async def _drawn(
+        self,
+        work: Callable[..., list[Picture]],
+        num_images: int,
+        context: Context[Any, Any],
+        paths: bool,
+    ) -> CallToolResult:
+        async with self._drawing:
+            pictures = await _follow(work, num_images, context)
+        return await self._look(partial(self._show, pictures, paths))
+
+    def _show(self, pictures: Sequence[Picture], paths: bool) -> CallToolResult:
+        answer = DrawOut.of(list(pictures))
+        content: list[ContentBlock] = []
+        for picture, told in zip(pictures, answer.pictures, strict=True):
+            content += [_text(told.lines()), _image(self._atelier.show(picture))]
+            if paths and picture.svg_path is not None:
+                content.append(_drawing(picture.svg_path))
+        content += [_text(note) for note in answer.notes]
+        return _answer(answer, content)
+
+    def _find(self, words: str, limit: int) -> CallToolResult:
+        hits = self._atelier.find(words, limit)
+        answer = SearchOut.of(hits)
+        content: list[ContentBlock] = []
+        for hit, told in zip(hits, answer.pictures, strict=True):
+            content.append(_text(f"{told.prompt or 'no prompt'}\n{told.lines()}"))
+            try:
+                content.append(_image(self._atelier.thumbnail(hit.picture)))
+            except SfumatoError as error:  # one lost file must not hide the others
+                content.append(_text(error.one_line()))
+        return _answer(answer, content or [_text("Nothing was found.")])
+
+
+# ---------------------------------------------------------------- drawing
+
+
+class _Tally:
+    """How far several pictures are, told by the threads that draw them."""
+
+    def __init__(self, num_images: int) -> None:
+        self._lock = threading.Lock()
+        self._shares = [0.0] * num_images  # of each picture, 0 to 1
+
+    def follow(self, event: Event) -> None:
         with self._lock:
-            if self._workers is None:
-                self._workers = Workers(self._queue, warm=self._default)
-                self._workers.start()
+            if event.kind == "step":  # finishing takes about as long as another step
+                self._shares[event.image] = event.step / (event.total + 1)
+            elif event.kind == "finished":
+                self._shares[event.image] = 1.0
 
-    async def _follow(self, job: Job, context: Context[Any, Any]) -> Job:
-        told = -1.0
-        try:
-            while not job.ended:
-                fraction = 0.0 if job.progress is None else job.progress.fraction
-                if fraction > told:
-                    told = fraction
-                    await context.report_progress(fraction, 1.0, "drawing")
-                job = await to_thread.run_sync(self._queue.wait, job.id, _LOOK_SECONDS)
-        except BaseException:
-            with anyio.CancelScope(shield=True):  # nobody waits for it any more
-                await to_thread.run_sync(self._queue.cancel, job.id)
-            raise
-        return job
-
-    def _check(self, picture: str, prompt: str | None) -> str:
-        if is_id(picture):
-            known = self._library.get(picture)
-            pixels = load_pixels(self._library.folder, known)
-            found = inspect(pixels, prompt=prompt or known.prompt or None)
-        else:
-            found = inspect(Path(picture).expanduser(), prompt=prompt)
-        return "\n".join(map(_said, found)) or "Nothing was found."
-
-    def _search(self, words: str, by: str, limit: int, tag: str | None) -> Answer:
-        if by == "looks":
-            matches = nearest(self._library, Query(tag=tag), text=words, like=None, limit=limit)
-            found = [match.picture for match in matches]
-        else:
-            found = list(self._library.query(Query(text=words, tag=tag), limit=limit).pictures)
-        return [part for picture in found for part in self._show(picture)] or ["Nothing matches."]
-
-    def _shown(self, identities: tuple[str, ...]) -> Answer:
-        pictures = self._library.get_many(identities)
-        notes = pictures[0].plan.notes if pictures and pictures[0].plan is not None else ()
-        return [*(part for picture in pictures for part in self._show(picture)), *notes]
-
-    def _show(self, picture: Picture) -> Answer:
-        with Pillow.fromarray(load_pixels(self._library.folder, picture)) as shown:
-            shown.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Pillow.Resampling.LANCZOS)
-            buffer = BytesIO()
-            shown.save(buffer, "PNG", optimize=True)
-        words = f"{picture.id}: “{picture.prompt}”, seed {picture.seed}, {picture.path}"
-        found = "".join(f"\n  {_said(finding)}" for finding in picture.findings)
-        return [Image(data=buffer.getvalue(), format="png"), words + found]
+    def pictures(self) -> float:
+        """Of pictures that are drawn, with fractions; it never falls."""
+        with self._lock:
+            return round(sum(self._shares), 3)
 
 
-def make_server(tools: Tools) -> MCPServer[Any]:
-    """The protocol's side of ``tools``."""
-    server: MCPServer[Any] = MCPServer(
-        "sfumato", title="Sfumato", version=__version__, instructions=INSTRUCTIONS
-    )
-    adds = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
-    looks = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    server.tool(title="Draw", annotations=adds, structured_output=False)(tools.draw)
-    server.tool(title="Check", annotations=looks, structured_output=False)(tools.check)
-    server.tool(title="Search", annotations=looks, structured_output=False)(tools.search)
-    return server
+async def _follow(
+    work: Callable[..., list[Picture]], num_images: int, context: Context[Any, Any]
+) -> list[Picture]:
+    """Draw in a thread and tell the client how far it is.
 
-
-def run(library: Path | None, database: str | None, model: str | None) -> None:
-    """Speak MCP over stdin and stdout until stdin ends.
-
-    Raises: StorageError: the library cannot be opened.
+    A client that cancels, or leaves, ends the drawing after its current step: the thread is
+    waited for, so that what it finished is kept before the library closes.
     """
-    tools = Tools(Library.open(library, database=database), model)
-    try:
-        make_server(tools).run("stdio")
-    finally:
-        tools.close()
+    stop, tally = threading.Event(), _Tally(max(1, num_images))
+
+    async def tell() -> None:
+        told = 0.0
+        try:
+            while True:
+                await anyio.sleep(_TELL_SECONDS)
+                drawn = tally.pictures()
+                if told < drawn < num_images:
+                    told = drawn
+                    await context.report_progress(drawn, num_images)
+        finally:
+            stop.set()  # whatever ended this ends the drawing
+
+    failure: Exception | None = None
+    pictures: list[Picture] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(tell)
+        try:
+            on_event: OnEvent = tally.follow
+            pictures = await to_thread.run_sync(partial(work, on_event=on_event, stop=stop))
+        except Exception as error:  # leaves the group by itself, not inside an ExceptionGroup
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    await context.report_progress(num_images, num_images)
+    return pictures
 
 
-def _said(finding: Finding) -> str:
-    return f"{finding.severity}: {finding.message} [{finding.check}]"
+# ---------------------------------------------------------------- answers
+
+
+def _tool(method: Callable[..., Any], title: str, annotations: ToolAnnotations) -> Tool:
+    tool = Tool.from_function(method, title=title, annotations=annotations)
+    tool.parameters["additionalProperties"] = False
+    return tool
+
+
+def _answer(answer: BaseModel, content: Sequence[ContentBlock]) -> CallToolResult:
+    return CallToolResult(content=list(content), structured_content=answer.model_dump(mode="json"))
+
+
+def _failed(error: SfumatoError) -> CallToolResult:
+    return CallToolResult(content=[_text(error.one_line())], is_error=True)
+
+
+def _of_arguments(name: str, error: ValidationError) -> RequestError:
+    """The first thing that is wrong with a call's arguments, on one line."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = str(first["loc"][0]) if first["loc"] else "the arguments"
+    if first["type"] == "missing":
+        return RequestError(f"{name} needs the argument {place!r}.")
+    return RequestError(f"{name} cannot take this {place}: {first['msg']}.")
+
+
+def _text(text: str) -> TextContent:
+    return TextContent(type="text", text=text)
+
+
+def _image(png: bytes) -> ImageContent:
+    return ImageContent(type="image", data=base64.b64encode(png).decode(), mime_type="image/png")
+
+
+def _drawing(path: Path) -> EmbeddedResource:
+    return EmbeddedResource(
+        type="resource",
+        resource=TextResourceContents(
+            uri=path.as_uri(), mime_type="image/svg+xml", text=path.read_text("utf-8")
+        ),
+    )
