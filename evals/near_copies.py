@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sfumato.atomic import write_durably
 from sfumato.checks import Look
 from sfumato.checks.copies import INDEX, load_index, near_copy
 from sfumato.checks.likeness import DIMENSIONS, fingerprint
@@ -86,10 +86,7 @@ def write_index(rows: Sequence[dict[str, Any]], pictures: NDArray[np.uint8], pat
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **columns)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(buffer.getvalue())
-    Path(file.name).replace(path)
-    path.chmod(0o644)
+    write_durably(path, buffer.getvalue())
 
 
 def share_close(pictures: NDArray[np.uint8]) -> float:

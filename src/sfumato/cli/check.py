@@ -14,7 +14,7 @@ import click
 from sfumato.cli.info import printable
 from sfumato.cli.main import say_error
 from sfumato.cli.reading import MOST_SAID, print_object
-from sfumato.cli.target import make_folder, write_new
+from sfumato.cli.target import make_folder
 from sfumato.errors import StorageError
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ def _paint(found: Inspected, folder: Path) -> Path | None:
     if found.look is None or not found.findings:
         return None
     from sfumato.checks.overlay import paint_findings
+    from sfumato.files.save import write_new
 
     buffer = BytesIO()
     title = printable(found.path.name)

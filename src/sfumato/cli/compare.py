@@ -12,7 +12,7 @@ import click
 
 from sfumato.cli.info import printable
 from sfumato.cli.report import print_json
-from sfumato.cli.target import resolve_target, write_new
+from sfumato.cli.target import resolve_target
 from sfumato.errors import RequestError
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def compare(first: Path, second: Path, out: str | None, as_json: bool) -> None:
     changes = recipe_changes(*recipes)
     path = None
     if out is not None:
+        from sfumato.files.save import write_new
+
         path = write_new(difference_picture(one, other), resolve_target(out, "png"))
     if as_json:
         print_json(

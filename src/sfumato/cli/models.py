@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,12 +131,11 @@ def _read_speeds() -> dict[str, Any]:
 
 
 def _remember(name: str, speed: Speed) -> None:
+    from sfumato.atomic import replacing
+
     path = _speed_file()
     speeds = {**_read_speeds(), name: asdict(speed)}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
+    with suppress(OSError):  # a cache that cannot be kept is measured again
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(speeds, indent=1), "utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # a cache that cannot be kept is measured again
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(speeds, indent=1), "utf-8")

@@ -14,7 +14,7 @@ from sfumato.cli.info import printable
 from sfumato.cli.main import say_error
 from sfumato.cli.reading import MOST_SAID, leave
 from sfumato.cli.report import print_json
-from sfumato.cli.target import make_folder, write_new
+from sfumato.cli.target import make_folder
 from sfumato.errors import RequestError, SfumatoError
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def search(
     written = None
     if sheet is not None:
         from sfumato.cli.sheet import make_sheet
+        from sfumato.files.save import write_new
 
         written = write_new(
             make_sheet(query, found, folder=folder, place=sheet.parent, is_picture=like), sheet

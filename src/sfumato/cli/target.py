@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 from pathlib import Path
 
@@ -72,27 +71,6 @@ def make_folder(folder: Path) -> Path:
             f"The folder {str(folder)!r} cannot be written to.", hint="Choose another with -o."
         )
     return folder
-
-
-def write_new(content: bytes, target: Path) -> Path:
-    """Write a file under ``target`` or, where that is taken, the next free number.
-
-    Raises: StorageError: it could not be written.
-    """
-    for number in itertools.count(1):
-        name = target.name if number == 1 else f"{target.stem}-{number}{target.suffix}"
-        path = target.with_name(name)
-        try:
-            with path.open("xb") as file:
-                file.write(content)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise StorageError(
-                f"{path} could not be written: {error.strerror}.", hint="Choose another place."
-            ) from None
-        return path
-    raise AssertionError("unreachable: there is always a next number")
 
 
 def _is_device(path: Path) -> bool:

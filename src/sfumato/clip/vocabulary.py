@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sfumato.atomic import replacing
 from sfumato.clip.base import PictureTextModel
 from sfumato.clip.labels import TEMPLATES, embed_labels
 from sfumato.models.catalogue import WEIGHTS, read_sheet, weight_bytes
@@ -82,6 +82,5 @@ def _keep(path: Path, names: tuple[str, ...], vectors: NDArray[np.float32]) -> N
     """Write the cache file whole or not at all; a full or read-only disk only costs time."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, names=np.array("\n".join(names)), vectors=vectors)
-        Path(file.name).replace(path)

@@ -1,23 +1,20 @@
 """Saving: which file, which format, and writing it so that it is whole or not there at all.
 
-Order of a save: encode, write a temporary file in the same folder, fsync, link it under its
-final name (which fails when the name is taken: then the next number is tried), fsync the folder.
-A crash at any point leaves older files untouched and no half picture under a picture's name.
+A save encodes first and writes then (``sfumato.atomic`` has the steps): a crash at any point leaves
+older files untouched and no half picture under a picture's name.
 """
 
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import re
-import secrets
 import unicodedata
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sfumato import atomic
 from sfumato.errors import RequestError, StorageError
 from sfumato.files.writers import WriteOptions
 from sfumato.registry import WRITERS, Entry
@@ -62,7 +59,7 @@ def save_image(
         target = Path(asked, f"{slug(image.plan.prompt)}-{image.seed}.{_extension(entry)}")
         data = _encode(image, entry, chosen)
         _make_folder(target.parent)
-        return _store(data, target)
+        return write_new(data, target)
 
     target = Path(asked)
     entry = _format_of(target, chosen)
@@ -73,7 +70,7 @@ def save_image(
             f"The folder {target.parent} does not exist.",
             hint="Create it first, or give a path that ends with a slash to have it made.",
         )
-    return _store(_encode(image, entry, chosen), target)
+    return write_new(_encode(image, entry, chosen), target)
 
 
 def encode_image(
@@ -142,67 +139,15 @@ def _encode(image: GeneratedImage, entry: Entry, options: WriteOptions) -> bytes
 # ---------------------------------------------------------------- whole or not at all
 
 
-def _store(data: bytes, target: Path) -> Path:
-    """Write ``data`` under ``target``, or under the next free number, and return the path."""
-    temporary = target.with_name(f".sfumato-{secrets.token_hex(8)}.tmp")
+def write_new(data: bytes, target: Path) -> Path:
+    """Write ``data`` under ``target``, or under the next free number, and return the path.
+
+    Raises: StorageError: it could not be written; nothing is left of it.
+    """
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        saved = _claim(temporary, target)
-        _sync_folder(target.parent)
+        return atomic.write_new(target, data)
     except OSError as error:
         raise _storage_error(target, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return saved
-
-
-def _claim(temporary: Path, target: Path) -> Path:
-    """Give the finished file the first free name: fox.png, fox-2.png, fox-3.png, ..."""
-    for number in itertools.count(1):
-        name = target.name if number == 1 else f"{target.stem}-{number}{target.suffix}"
-        candidate = target.with_name(name)
-        try:
-            os.link(temporary, candidate)  # atomic, and never replaces
-        except FileExistsError:
-            continue
-        except OSError:
-            # no hard links here (FAT, some network drives); any other trouble shows again below
-            if not _claim_by_reservation(temporary, candidate):
-                continue
-        return candidate
-    raise AssertionError("unreachable: there is always a next number")
-
-
-def _claim_by_reservation(temporary: Path, candidate: Path) -> bool:
-    """Take the name with an empty file, then replace that one; False when the name is taken."""
-    try:
-        candidate.open("xb").close()
-    except FileExistsError:
-        return False
-    try:
-        temporary.replace(candidate)
-    except BaseException:
-        candidate.unlink(missing_ok=True)
-        raise
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable. Windows cannot open folders and needs no such step."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network drives
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _is_folder(path: Path) -> bool:

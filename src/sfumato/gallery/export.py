@@ -10,18 +10,16 @@ is whole or not there.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from sfumato import __version__
+from sfumato.atomic import claim, sync_file, sync_folder, temporary_beside
 from sfumato.errors import RequestError, StorageError
 from sfumato.files.save import slug
-from sfumato.gallery.folder import storage_errors, sync_folder
+from sfumato.gallery.folder import storage_errors
 from sfumato.gallery.picture import Picture, Query
 
 if TYPE_CHECKING:
@@ -50,24 +48,12 @@ def export(
         identities = [picture.id for picture in library.walk(query)]
     if not identities:
         raise RequestError("No picture matches.", hint="Ask for more: sfumato gallery list.")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    with storage_errors(target):
-        try:
-            with temporary.open("xb") as file:
-                write_zip(library, file, identities, on_progress)
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                os.link(temporary, target)  # atomic, and never replaces
-            except FileExistsError:
-                raise
-            except OSError:  # no hard links on this disk
-                target.open("xb").close()
-                temporary.replace(target)
-            sync_folder(target.parent)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+    with storage_errors(target), temporary_beside(target) as temporary:
+        with temporary.open("xb") as file:
+            write_zip(library, file, identities, on_progress)
+            sync_file(file)
+        claim(temporary, target)
+        sync_folder(target.parent)
     return target
 
 

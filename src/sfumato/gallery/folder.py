@@ -16,12 +16,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sfumato.atomic import replacing, sync_folder, temporary_beside, write_durably
 from sfumato.errors import StorageError
 from sfumato.gallery.identity import is_id, new_id, time_of
 
@@ -132,31 +132,16 @@ class Folder:
         Raises: StorageError: code "disk_full" says so; nothing is left behind.
         """
         self.check()
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         with storage_errors(path):
             make_folders(path.parent, self.root)
-            try:
-                with temporary.open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-                sync_folder(path.parent)
-            finally:
-                with suppress(OSError):
-                    temporary.unlink(missing_ok=True)
+            write_durably(path, data)
 
     def write_cache(self, path: Path, data: bytes) -> None:
         """As ``write``, but whole or not there only: what can be made again need not be durable."""
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
+            with replacing(path) as temporary:
                 temporary.write_bytes(data)
-                temporary.replace(path)
-            finally:
-                with suppress(OSError):
-                    temporary.unlink(missing_ok=True)
 
     def move(self, identity: str, format_: str, *, to_trash: bool) -> None:
         """Move a picture's file into the trash or out of it; where it is there already, nothing."""
@@ -218,17 +203,15 @@ def _make(root: Path) -> str:
             )
         identity = new_id()
         marker = root / MARKER
-        temporary = root / f".{MARKER}.{secrets.token_hex(4)}.tmp"
-        temporary.write_text(
-            json.dumps({"library": identity, "about": "pictures of sfumato; keep this file"}) + "\n"
-        )
-        try:
-            os.link(temporary, marker)  # two programs that start together agree on one marker
-        except FileExistsError:
-            identity = json.loads(marker.read_text("utf-8"))["library"]
-        except OSError:  # no hard links on this disk
-            temporary.replace(marker)
-        temporary.unlink(missing_ok=True)
+        content = {"library": identity, "about": "pictures of sfumato; keep this file"}
+        with temporary_beside(marker) as temporary:
+            temporary.write_text(json.dumps(content) + "\n")
+            try:
+                os.link(temporary, marker)  # two programs that start together agree on one marker
+            except FileExistsError:
+                identity = json.loads(marker.read_text("utf-8"))["library"]
+            except OSError:  # no hard links on this disk
+                temporary.replace(marker)
         sync_folder(root)
     return str(identity)
 
@@ -242,20 +225,6 @@ def make_folders(folder: Path, root: Path) -> None:
     with suppress(FileExistsError):
         folder.mkdir()
     sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable. Windows cannot open folders and needs no such step."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network drives
-            raise
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

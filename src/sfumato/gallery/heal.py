@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, MetaData, Table, insert, select, update
 
+from sfumato.atomic import sync_folder
 from sfumato.errors import SfumatoError, StorageError
-from sfumato.gallery.folder import storage_errors, sync_folder
+from sfumato.gallery.folder import storage_errors
 from sfumato.gallery.picture import Healed
 from sfumato.gallery.records import record_of_file
 from sfumato.gallery.tables import LABELS, PICTURES, database_time

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from sfumato.atomic import replacing
+
 _WIDTH, _HEIGHT, _MARGIN = 960, 420, 56
 _INK, _GRID, _LINE = "#1f2328", "#d8dee4", "#c2410c"
 
@@ -42,6 +44,5 @@ def draw_curve(history: Sequence[tuple[int, float, float]], path: Path) -> None:
         pen.text((place(minutes, loss)[0] - 10, _HEIGHT - 40), f"{minutes:.0f}", _INK, font)
     pen.line([place(*row) for row in rows], fill=_LINE, width=2)
     pen.text((_MARGIN, 20), "training loss (log scale) against minutes", fill=_INK, font=font)
-    part = path.with_suffix(".part")
-    image.save(part, "PNG")
-    part.replace(path)
+    with replacing(path) as temporary:
+        image.save(temporary, "PNG")

@@ -26,6 +26,7 @@ from typing import TypeVar
 import click
 import numpy as np
 
+from sfumato.atomic import replacing
 from sfumato.errors import StorageError
 from sfumato.models.catalogue import WEIGHTS
 from sfumato.training.data.pictures import downsample, read_manifest, read_svgs, render_svg
@@ -141,10 +142,8 @@ def _shrink_pictures(data: Path, sides: Sequence[int]) -> None:
             raise StorageError(f"{data} has neither vectors nor pictures of {side} px or more.")
         pictures = np.load(data / f"pictures-{source}.npy", mmap_mode="r")
         small = np.stack([downsample(picture, side) for picture in pictures])
-        part = data / f".pictures-{side}.{os.getpid()}.part"
-        with part.open("wb") as out:
+        with replacing(data / f"pictures-{side}.npy") as temporary, temporary.open("wb") as out:
             np.save(out, small)
-        part.replace(data / f"pictures-{side}.npy")
 
 
 def spread(
@@ -217,11 +216,10 @@ def join_pieces(path: Path) -> Path:
     pieces = sorted(path.parent.glob(path.name + ".[0-9][0-9][0-9]"))
     if [p.suffix for p in pieces] != [f".{i:03d}" for i in range(len(pieces))] or not pieces:
         raise StorageError(f"The pieces of {path} are not complete.")
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as whole:
+    with replacing(path) as temporary, temporary.open("wb") as whole:
         for piece in pieces:
             whole.write(piece.read_bytes())
-    return part.replace(path)
+    return path
 
 
 def _digest(path: Path) -> str:

@@ -20,6 +20,7 @@ import resvg_py
 from numpy.typing import NDArray
 from PIL import Image
 
+from sfumato.atomic import replacing
 from sfumato.errors import StorageError
 from sfumato.training.data.archives import Icon
 
@@ -168,17 +169,13 @@ def render_pictures(
     path = directory / f"pictures-{size}.npy"
     total = len(read_manifest(directory))
     if not path.is_file():
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
+        with replacing(path) as temporary:
             out = np.lib.format.open_memmap(
-                partial, mode="w+", dtype=np.uint8, shape=(total, size, size, 4)
+                temporary, mode="w+", dtype=np.uint8, shape=(total, size, size, 4)
             )
             render_all(read_svgs(directory), out, total=total, on_progress=on_progress)
             out.flush()
             del out
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
     pictures: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     if pictures.shape != (total, size, size, 4):
         raise StorageError(
