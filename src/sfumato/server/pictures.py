@@ -24,14 +24,14 @@ from sfumato.checks.overlay import paint_findings
 from sfumato.errors import RequestError, SfumatoError
 from sfumato.files import WriteOptions, encode_image, read_recipe
 from sfumato.files.save import slug
+from sfumato.finish.compose import render
 from sfumato.gallery import Library, Picture, Query
 from sfumato.gallery.thumbnails import load_pixels
 from sfumato.inspection import check as inspect
 from sfumato.pictures import webp_size
-from sfumato.request import GeneratedImage, GenerationPlan
+from sfumato.request import MIN_SIDE, GeneratedImage, GenerationPlan
 from sfumato.server.problems import Problem
 from sfumato.server.settings import MAX_UPLOAD_BYTES, MAX_UPLOAD_PIXELS
-from sfumato.svg import render_svg
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,10 +123,8 @@ def resized(plan: GenerationPlan, size: int) -> GenerationPlan:
 
     Raises: RequestError: a size that no picture can have.
     """
-    scale = size / max(plan.width, plan.height)
-    return replace(
-        plan, width=max(1, round(plan.width * scale)), height=max(1, round(plan.height * scale))
-    )
+    width, height = _sides(plan.width, plan.height, size)
+    return replace(plan, width=max(width, MIN_SIDE), height=max(height, MIN_SIDE))
 
 
 def _image_of(library: Library, picture: Picture, size: int | None) -> GeneratedImage:
@@ -134,14 +132,14 @@ def _image_of(library: Library, picture: Picture, size: int | None) -> Generated
     plan, svg = picture.plan, None
     if picture.svg_path is not None and plan is not None:
         svg = _LABELS_OF_SVG.sub("", picture.svg_path.read_text("utf-8"))
-    if svg is not None and size is not None:
-        pixels = render_svg(svg.encode(), longest=size)[0]
+    if svg is not None and size is not None and plan is not None:
+        plan = resized(plan, size)
+        pixels = render(svg, plan.width, plan.height)
     else:
         pixels = load_pixels(library.folder, picture)
         pixels = pixels if size is None else _resampled(pixels, size)
-    if plan is not None and size is not None:
-        height, width = pixels.shape[:2]
-        plan = replace(plan, width=max(16, width), height=max(16, height))
+        if plan is not None and size is not None:
+            plan = resized(plan, size)
     return GeneratedImage(
         pixels=pixels,
         plan=_stand_in(picture, pixels) if plan is None else plan,
@@ -173,10 +171,14 @@ def _stand_in(picture: Picture, pixels: NDArray[np.uint8]) -> GenerationPlan:
 
 def _resampled(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
-    scale = size / max(height, width)
-    shape = max(1, round(width * scale)), max(1, round(height * scale))
     # Pillow multiplies by alpha before it resamples RGBA: no dark fringes
-    return np.asarray(Image.fromarray(pixels).resize(shape, Image.Resampling.LANCZOS))
+    drawn = Image.fromarray(pixels).resize(_sides(width, height, size), Image.Resampling.LANCZOS)
+    return np.asarray(drawn)
+
+
+def _sides(width: int, height: int, size: int) -> tuple[int, int]:
+    scale = size / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _sized(svg: str, picture: Picture, size: int) -> str:

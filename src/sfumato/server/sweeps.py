@@ -14,7 +14,8 @@ from sfumato.gallery.identity import is_id, new_id
 from sfumato.gallery.thumbnails import load_pixels
 from sfumato.jobs import Job
 from sfumato.jobs.job import request_from_json, request_to_json
-from sfumato.plan import random_seed
+from sfumato.models import spec_of
+from sfumato.plan import make_plan, random_seed
 from sfumato.request import GenerationRequest
 from sfumato.server.keeping import read_json, write_json
 from sfumato.server.problems import Problem
@@ -50,6 +51,9 @@ def start(server: Server, asked: SweepIn, owner: str) -> dict[str, Any]:
         [_cell(base, (asked.x, across), (asked.y, down)) for across in asked.x.values]
         for down in rows
     ]
+    for row in cells:
+        for cell in row:
+            make_plan(cell, spec_of(cell.model))  # all of them can be drawn, or none is queued
     identity = new_id()
     jobs = [[server.queue.submit(cell, owner=owner).id for cell in row] for row in cells]
     sweep = {

@@ -1,0 +1,315 @@
+"""The native API over a library and a queue whose jobs nobody draws."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from sfumato.gallery import Library, Picture
+from sfumato.request import GenerationPlan
+
+DRAW = {"prompt": "a fox", "model": "fake", "width": 32, "height": 32}
+
+
+def png(width: int = 8, height: int = 8) -> bytes:
+    """A plain picture without a recipe."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "red").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+# ---------------------------------------------------------------- jobs
+
+
+def test_a_job_is_queued_listed_cancelled_and_tried_again(client: TestClient) -> None:
+    answer = client.post("/api/v1/jobs", json={**DRAW, "num_images": 2, "priority": 3})
+    job = answer.json()["job"]
+    assert (answer.status_code, job["state"], job["position"]) == (202, "queued", 0)
+    assert job["request"]["seed"] is not None  # fixed, so that every attempt is the same
+    behind = client.post("/api/v1/jobs", json=DRAW).json()["job"]
+    listed = client.get("/api/v1/jobs").json()
+    assert [entry["id"] for entry in listed["jobs"]] == [behind["id"], job["id"]]
+    assert [entry["position"] for entry in listed["jobs"]] == [1, 0]
+    assert listed["counts"]["queued"] == 2
+    page = client.get("/api/v1/jobs", params={"limit": 1}).json()
+    following = client.get("/api/v1/jobs", params={"limit": 1, "cursor": page["next"]}).json()
+    assert following["jobs"][0]["id"] == job["id"]
+    stopped = client.post(f"/api/v1/jobs/{job['id']}/cancel").json()["job"]
+    assert stopped["state"] == "cancelled"
+    again = client.post(f"/api/v1/jobs/{job['id']}/retry").json()["job"]
+    assert again["state"] == "queued"
+    assert client.post(f"/api/v1/jobs/{job['id']}/retry").status_code == 409
+    assert client.get("/api/v1/jobs", params={"state": "flying"}).status_code == 422
+
+
+def test_a_key_makes_one_job(client: TestClient) -> None:
+    sent = {"Idempotency-Key": "order 1"}
+    first, second = (client.post("/api/v1/jobs", json=DRAW, headers=sent) for _ in range(2))
+    assert first.json()["job"]["id"] == second.json()["job"]["id"]
+    other = client.post("/api/v1/jobs", json={**DRAW, "prompt": "an owl"}, headers=sent)
+    assert other.status_code == 409
+    assert other.json()["error"]["code"] == "idempotency_mismatch"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prompt": ""}, {"prompt": "a\x00b"}, {"prompt": "x" * 10_001}, {}, {"prompt": 5},
+        {**DRAW, "num_images": 65}, {**DRAW, "num_images": True}, {**DRAW, "width": 15},
+        {**DRAW, "width": 32.5}, {**DRAW, "guidance_scale": 31}, {**DRAW, "model": "none"},
+        {**DRAW, "sampler": "none"}, {**DRAW, "style": "none"}, {**DRAW, "seed": -1},
+        {**DRAW, "priority": 1000}, {**DRAW, "device": "cuda"}, {**DRAW, "output": "/etc"},
+        {"plan": {}}, {"plan": {"schema": 1}}, {"plan": []},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn_is_refused_and_never_queued(client: TestClient, body: Any) -> None:
+    answer = client.post("/api/v1/jobs", json=body)
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert error["code"] and error["message"]
+    assert client.app.state.server.queue.counts()["queued"] == 0
+
+
+def test_a_recipe_is_drawn_again(client: TestClient, picture: Picture) -> None:
+    assert picture.plan is not None
+    answer = client.post("/api/v1/jobs", json={"plan": picture.plan.to_dict()})
+    asked = answer.json()["job"]["request"]
+    assert (asked["seed"], asked["width"], asked["style"]) == (7, 64, picture.plan.styles[0])
+
+
+@pytest.mark.parametrize(
+    "path", ["jobs/none", "jobs/none/events", "jobs/none/preview/0", "pictures/none", "sweeps/none"]
+)
+def test_what_is_not_there_is_404(client: TestClient, path: str) -> None:
+    answer = client.get(f"/api/v1/{path}")
+    assert answer.status_code == 404
+    assert set(answer.json()["error"]) == {"code", "message", "hint"}
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def test_a_picture_is_told_with_its_recipe_and_commands(
+    client: TestClient, picture: Picture
+) -> None:
+    found = client.get(f"/api/v1/pictures/{picture.id}").json()
+    assert GenerationPlan.from_json(json.dumps(found["plan"])) == picture.plan
+    assert found["urls"]["file"] == f"/api/v1/pictures/{picture.id}/file"
+    for command in found["commands"].values():
+        assert "a red fox" in command and "7" in command
+    listed = client.get("/api/v1/pictures").json()
+    assert (listed["total"], listed["pictures"][0]["id"]) == (1, picture.id)
+    assert listed["pictures"][0]["subject"] == found["plan"]["subject"]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"q": "fox"}, 1), ({"q": "owl"}, 0), ({"model": "fake"}, 1), ({"model": "chiaro"}, 0),
+        ({"style": "flat"}, 0), ({"style": "striped"}, 1), ({"style": "a%"}, 0),
+        ({"favourite": "1"}, 0), ({"trash": "1"}, 0), ({"after": "2001-01-01"}, 1),
+        ({"before": "2001-01-01T00:00:00Z"}, 0), ({"source": "sfumato"}, 1),
+    ],
+)  # fmt: skip
+def test_filters_narrow(
+    client: TestClient, picture: Picture, query: dict[str, str], count: int
+) -> None:
+    assert picture.plan is not None and picture.plan.styles == ("striped",)
+    assert client.get("/api/v1/pictures", params=query).json()["total"] == count
+
+
+@pytest.mark.parametrize("form", ["png", "webp", "jpeg", "svg", "pdf", "ico"])
+def test_a_picture_comes_in_every_format(client: TestClient, picture: Picture, form: str) -> None:
+    answer = client.get(f"/api/v1/pictures/{picture.id}/file", params={"format": form, "size": 128})
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+    if form in ("png", "webp", "jpeg"):
+        with Image.open(io.BytesIO(answer.content)) as opened:
+            assert (opened.size, opened.format) == ((128, 96), form.upper())
+    if form == "svg":
+        assert b'width="128" height="96"' in answer.content
+        assert "sandbox" in answer.headers["content-security-policy"]
+    again = {"If-None-Match": answer.headers["etag"]}
+    same = client.get(f"/api/v1/pictures/{picture.id}/file?format={form}&size=128", headers=again)
+    assert (same.status_code, same.content) == (304, b"")
+
+
+def test_the_stored_file_is_answered_as_it_is(client: TestClient, picture: Picture) -> None:
+    answer = client.get(f"/api/v1/pictures/{picture.id}/file", params={"download": "1"})
+    assert answer.content == picture.path.read_bytes()
+    assert answer.headers["content-disposition"] == 'attachment; filename="a-red-fox-7.png"'
+
+
+def test_a_larger_drawing_is_rendered_from_its_paths(client: TestClient, picture: Picture) -> None:
+    def at(size: int) -> Any:
+        data = client.get(f"/api/v1/pictures/{picture.id}/file?format=png&size={size}").content
+        with Image.open(io.BytesIO(data)) as opened:
+            return np.asarray(opened.convert("RGBA"), int)
+
+    large = at(1024)
+    # a resampled picture of 64 pixels has soft edges sixteen pixels wide; paths have sharp ones
+    soft = ((large[..., 3] > 8) & (large[..., 3] < 247)).mean()
+    assert soft < 0.005
+
+
+def test_marks_trash_and_purge(client: TestClient, picture: Picture, library: Library) -> None:
+    home = f"/api/v1/pictures/{picture.id}"
+    marked = client.patch(home, json={"favourite": True, "rating": 4, "tags": ["a", "b"]}).json()
+    assert (marked["favourite"], marked["rating"], marked["tags"]) == (True, 4, ["a", "b"])
+    assert client.patch(home, json={"tags": ["b", "c"]}).json()["tags"] == ["b", "c"]
+    assert client.get("/api/v1/tags").json() == {"b": 1, "c": 1}
+    assert client.patch(home, json={"rating": 6}).status_code == 422
+    assert client.delete(home).json()["trashed"]
+    assert client.get("/api/v1/pictures").json()["total"] == 0
+    assert not client.post(f"{home}/restore").json()["trashed"]
+    ids = {"ids": [picture.id]}
+    assert client.post("/api/v1/pictures/purge", json=ids).status_code == 422
+    client.delete(home)
+    assert client.post("/api/v1/pictures/purge", json=ids).json() == {"purged": 1}
+    assert client.get(home).status_code == 404
+
+
+def test_vary_and_upscale_queue_the_recipe(client: TestClient, picture: Picture) -> None:
+    home = f"/api/v1/pictures/{picture.id}"
+    varied = client.post(f"{home}/vary", json={"strength": "strong", "num_images": 3})
+    asked = varied.json()["job"]["request"]
+    assert (asked["variation_strength"], asked["num_images"], asked["seed"]) == (0.6, 3, 7)
+    larger = client.post(f"{home}/upscale", json={"size": 512}).json()["job"]["request"]
+    assert (larger["width"], larger["height"], larger["seed"]) == (512, 384, 7)
+    for body in ({"strength": "wild"}, {"strength": 0}, {"strength": 2.0}):
+        assert client.post(f"{home}/vary", json=body).status_code == 422
+    assert client.post(f"{home}/upscale", json={"size": 5000}).status_code == 422
+
+
+def test_export_is_a_zip_of_those_pictures(client: TestClient, picture: Picture) -> None:
+    answer = client.post("/api/v1/export", json={"ids": [picture.id]})
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        manifest = json.loads(archive.read("manifest.json"))
+        assert archive.read(manifest["pictures"][0]["file"]) == picture.path.read_bytes()
+    assert client.post("/api/v1/export", json={"ids": ["none"]}).status_code == 404
+
+
+# ---------------------------------------------------------------- uploads
+
+
+def test_a_recipe_is_read_and_nothing_kept(client: TestClient, picture: Picture) -> None:
+    file = {"file": ("fox.png", picture.path.read_bytes(), "image/png")}
+    found = client.post("/api/v1/recipe", files=file).json()
+    assert (found["source"], found["plan"]["seeds"], found["width"]) == ("sfumato", [7], 64)
+    plain = client.post("/api/v1/recipe", files={"file": ("a.png", png(), "image/png")}).json()
+    assert (plain["source"], plain["plan"]) == ("none", None)
+    assert client.get("/api/v1/pictures").json()["total"] == 1
+
+
+def test_pictures_from_elsewhere_are_kept_once(client: TestClient) -> None:
+    sent = [
+        ("file", ("../../etc/red.png", png(), "image/png")),
+        ("file", ("red again.png", png(), "image/png")),
+        ("file", ("notes.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml")),
+    ]
+    answer = client.post("/api/v1/import", files=sent).json()
+    assert [entry["new"] for entry in answer["imported"]] == [True, False]
+    assert answer["imported"][0]["original_name"] == "red.png"
+    assert answer["skipped"][0]["name"] == "notes.svg"
+    identity = answer["imported"][0]["id"]
+    for form in ("webp", "ico", "pdf", "jpeg"):
+        path = f"/api/v1/pictures/{identity}/file?format={form}&size=32"
+        assert client.get(path).status_code == 200
+    assert client.get(f"/api/v1/pictures/{identity}/file?format=svg").status_code == 422
+    assert client.post(f"/api/v1/pictures/{identity}/vary", json={}).status_code == 422
+    assert client.get(f"/api/v1/pictures/{identity}/overlay").status_code == 200
+    assert client.get(f"/api/v1/pictures/{identity}").json()["commands"] is None
+
+
+def test_limits_are_checked_before_decoding(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = bytearray(png())
+    bomb[16:24] = (60_000).to_bytes(4, "big") * 2  # the header alone claims 3.6 gigapixels
+
+    def decode(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decode)
+    for route in ("recipe", "check"):
+        file = {"file": ("bomb.png", bytes(bomb), "image/png")}
+        answer = client.post(f"/api/v1/{route}", files=file)
+        assert answer.status_code in (413, 415), answer.text
+
+
+def test_an_upload_is_checked(client: TestClient) -> None:
+    file = {"file": ("red.png", png(64, 64), "image/png")}
+    found = client.post("/api/v1/check", files=file, data={"prompt": "a blue fox"}).json()
+    assert {"blank"} <= {finding["check"] for finding in found["findings"]}
+    assert all("mask" not in finding for finding in found["findings"])
+
+
+# ---------------------------------------------------------------- facts, settings, sweeps
+
+
+def test_models_and_about_say_what_a_request_may_use(client: TestClient) -> None:
+    about = client.get("/api/v1/about").json()
+    assert about["limits"]["max_side"] == 4096 and about["auth"] == "none"
+    models = client.get("/api/v1/models").json()
+    assert [m["name"] for m in models["models"] if m["default"]] == ["chiaro"]
+    assert {"euler", "heun"} <= {entry["name"] for entry in models["samplers"]}
+
+
+def test_settings_are_kept_and_checked(client: TestClient, library: Library) -> None:
+    assert client.get("/api/v1/settings").json()["num_images"] == 4
+    changed = client.patch("/api/v1/settings", json={"model": "fake", "style": "striped"}).json()
+    assert (changed["model"], changed["style"]) == ("fake", "striped")
+    assert client.patch("/api/v1/settings", json={"theme": "dark"}).json()["style"] == "striped"
+    assert client.patch("/api/v1/settings", json={"style": None}).json()["style"] is None
+    for wrong in ({"theme": "pink"}, {"model": "none"}, {"format": "gif"}, {"folder": "/etc"}):
+        assert client.patch("/api/v1/settings", json=wrong).status_code == 422
+    (library.folder.root / "settings.json").write_text('{"theme": "pink", "num_images": 2}')
+    assert client.get("/api/v1/settings").json()["theme"] == "auto"
+    assert client.get("/api/v1/settings").json()["num_images"] == 2
+
+
+def test_a_sweep_is_a_grid_of_jobs_from_one_seed(client: TestClient) -> None:
+    body = {
+        "request": DRAW,
+        "x": {"field": "style", "values": ["flat", "striped"]},
+        "y": {"field": "num_inference_steps", "values": [2, 4, 8]},
+    }
+    sweep = client.post("/api/v1/sweeps", json=body).json()["sweep"]
+    assert [len(row) for row in sweep["jobs"]] == [2, 2, 2]
+    requests = [
+        client.get(f"/api/v1/jobs/{job}").json()["job"]["request"]
+        for row in sweep["jobs"]
+        for job in row
+    ]
+    assert len({request["seed"] for request in requests}) == 1
+    assert [r["style"] for r in requests] == ["flat", "striped"] * 3
+    assert [r["num_inference_steps"] for r in requests] == [2, 2, 4, 4, 8, 8]
+    again = client.get(f"/api/v1/sweeps/{sweep['id']}").json()["sweep"]
+    assert (again["jobs"], again["done"], again["total"]) == (sweep["jobs"], 0, 6)
+    sheet = client.get(f"/api/v1/sweeps/{sweep['id']}/sheet.png")
+    with Image.open(io.BytesIO(sheet.content)) as opened:
+        assert opened.width > 2 * 256 and opened.height > 3 * 256
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        {"field": "num_images", "values": [1, 2]},
+        {"field": "style", "values": ["flat", "none"]},
+        {"field": "seed", "values": ["one"]},
+        {"field": "nothing", "values": [1]},
+        {"field": "seed", "values": []},
+    ],
+)
+def test_a_sweep_that_cannot_be_queues_nothing(client: TestClient, x: dict[str, Any]) -> None:
+    answer = client.post("/api/v1/sweeps", json={"request": DRAW, "x": x})
+    assert answer.status_code == 422
+    assert client.app.state.server.queue.counts()["queued"] == 0
