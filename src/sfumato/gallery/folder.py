@@ -195,7 +195,8 @@ def _make(root: Path) -> str:
     """Mark an empty folder as a new library."""
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)
-        if any(path.name != ".lock" for path in root.iterdir()):
+        # keys may be made before the first picture
+        if any(path.name not in (".lock", "keys.json") for path in root.iterdir()):
             raise StorageError(
                 f"The folder {root} holds other things and is no library.",
                 hint="Choose an empty folder; a library keeps its marker beside its pictures.",

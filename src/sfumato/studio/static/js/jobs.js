@@ -13,9 +13,9 @@ function keep(found, patch = {}) {
   jobs.set((state) => {
     const byId = { ...state.byId };
     for (const job of found) byId[job.id] = merge(byId[job.id], job);
-    const fresh = found.filter((job) => !state.feed.includes(job.id)).map((job) => job.id);
-    const feed = fresh.length
-      ? [...state.feed, ...fresh].sort((a, b) => newer(byId[a], byId[b]))
+    const ids = new Set([...state.feed, ...found.map((job) => job.id)]);
+    const feed = ids.size > state.feed.length
+      ? [...ids].sort((a, b) => newer(byId[a], byId[b]))
       : state.feed;
     return { byId, feed, ...patch };
   });

@@ -1,0 +1,188 @@
+"""A real server, a real Chromium, and a person in front of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+VENDOR = Path(__file__).with_name("vendor")
+WAIT = 60.0  # seconds; a guard against hanging on a busy machine, not a measurement
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server, called as a program would."""
+
+    address: str
+    process: subprocess.Popen[str]
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """JSON in, JSON out."""
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            f"{self.address}/api/v1{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", **self.headers},
+        )
+        with urllib.request.urlopen(request, timeout=WAIT) as answer:  # noqa: S310
+            return json.loads(answer.read())
+
+    def draw(self, prompt: str, **values: Any) -> dict[str, Any]:
+        """A finished job of the model that draws at once."""
+        body = {"prompt": prompt, "model": "fake", "width": 256, "height": 256, **values}
+        job = self.call("POST", "/jobs", body)["job"]
+        deadline = time.monotonic() + WAIT
+        while job["state"] in ("queued", "running") and time.monotonic() < deadline:
+            time.sleep(0.05)
+            job = self.call("GET", f"/jobs/{job['id']}")["job"]
+        return dict(job)
+
+
+def _run(folder: Path, *options: str) -> Server:
+    home = folder / "home"
+    home.mkdir(parents=True)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+    environment |= {"HOME": str(home), "USERPROFILE": str(home)}
+    environment["SFUMATO_LIBRARY"] = str(folder / "library")
+    command = [sys.executable, "-m", "sfumato"]
+    if "--key-required" in options:
+        made = subprocess.run(
+            [*command, "keys", "add", "test"],
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        key = next(word for word in made.stdout.split() if word.startswith("sf-"))
+    process = subprocess.Popen(
+        [*command, "serve", "--port", "0", "--model", "fake", *options],
+        env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if found := re.search(r"listens on (http://\S+)", line):
+            server = Server(found[1].rstrip("/"), process)
+            break
+    else:
+        process.wait()
+        process.stderr.close()
+        raise AssertionError("".join(said))
+    if "--key-required" in options:
+        server.headers["Authorization"] = f"Bearer {key}"
+    while True:
+        try:
+            urllib.request.urlopen(f"{server.address}/readyz", timeout=WAIT).close()  # noqa: S310
+            return server
+        except urllib.error.HTTPError as error:
+            error.close()
+            time.sleep(0.1)
+
+
+def _end(server: Server) -> None:
+    server.process.terminate()
+    try:
+        server.process.wait(WAIT)
+    except subprocess.TimeoutExpired:
+        server.process.kill()
+        server.process.wait()
+    assert server.process.stderr is not None
+    server.process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own for each file; the prompt box begins with the model that is instant."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    running = _run(tmp_path_factory.mktemp("studio"), "--quiet")
+    running.call("PATCH", "/settings", {"model": "fake", "width": 256, "height": 256})
+    yield running
+    _end(running)
+
+
+@pytest.fixture
+def locked_server(tmp_path: Path) -> Iterator[Server]:
+    """A server that lets nobody in without a key."""
+    running = _run(tmp_path / "locked", "--quiet", "--key-required")
+    yield running
+    _end(running)
+
+
+@pytest.fixture(scope="module")
+def browser(server: Server) -> Iterator[Any]:
+    """One Chromium for each file."""
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        yield running
+        running.close()
+
+
+Visit = Callable[..., Any]
+
+
+@pytest.fixture
+def visit(server: Server, browser: Any) -> Iterator[Visit]:
+    """``visit("#/history", width=360, theme="dark", scripts=[...])`` opens the page.
+
+    Afterwards nothing may have gone wrong in it: no error, no refused resource. A test that
+    provokes some names them in ``page.expected``.
+    """
+    contexts, troubles, expected = [], [], []
+
+    def open_page(
+        place: str = "",
+        *,
+        width: int = 1280,
+        height: int = 860,
+        theme: str = "light",
+        scripts: tuple[str, ...] = (),
+        address: str | None = None,
+        expect: str | None = None,
+    ) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,
+            reduced_motion="reduce",
+            locale="en-GB",
+            accept_downloads=True,
+        )
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        for script in scripts:
+            context.add_init_script(script)
+        page = context.new_page()
+        if expect is not None:
+            expected.append(re.compile(expect))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on(
+            "console",
+            lambda said: troubles.append(said.text) if said.type in ("error", "warning") else None,
+        )
+        page.goto(f"{address or server.address}/{place}")
+        page.locator("main h1").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    left = [one for one in troubles if not any(pattern.search(one) for pattern in expected)]
+    assert left == []
