@@ -13,6 +13,7 @@ from sfumato.models import ModelSpec
 from sfumato.prompt import parse_prompt
 from sfumato.registry import SAMPLERS, SCHEDULERS, Registry
 from sfumato.request import MAX_SEED, GenerationPlan, GenerationRequest
+from sfumato.wording import listed
 
 DEFAULT_SIDE = 1024
 VARIATION_STRENGTHS = {"subtle": 0.25, "strong": 0.6}  # shares of the way to another start
@@ -54,7 +55,7 @@ def make_plan(
     suitable = suggest_styles(parsed.subject) if suggest_styles else spec.default_styles
     styles = tuple(asked_style or suitable[seed % len(suitable)] for seed in seeds)
     if asked_style is None and not set(suitable) & set(spec.default_styles):
-        notes.append(f"{spec.name} was shown this subject only as {' and '.join(suitable)}.")
+        notes.append(f"{spec.name} was shown this subject only as {listed(suitable)}.")
     background = (
         parsed.background if request.background is None else parse_background(request.background)
     )

@@ -7,6 +7,7 @@ import numpy as np
 from sfumato.checks.look import SHADE, Look, colour_distance, spread
 from sfumato.colours import dominant_colours
 from sfumato.request import Finding
+from sfumato.wording import listed
 
 __all__ = ["blank", "clipped", "off_centre", "speckles", "unknown_subject"]
 
@@ -69,13 +70,12 @@ def clipped(look: Look) -> list[Finding]:
             touched.append(name)
     if not touched:
         return []
-    sides = " and ".join(", ".join(touched).rsplit(", ", 1))
     noun = "edge" if len(touched) == 1 else "edges"
     return [
         Finding(
             check="clipped",
             severity="warning",
-            message=f"The drawing is cut off at the {sides} {noun}.",
+            message=f"The drawing is cut off at the {listed(touched)} {noun}.",
             box=look.box(drawn),
             measure=round(max(shares.values()), 4),
         )
@@ -100,7 +100,7 @@ def off_centre(look: Look) -> list[Finding]:
         Finding(
             check="off_centre",
             severity="note",
-            message=f"The drawing sits {' and '.join(parts)}.",
+            message=f"The drawing sits {listed(parts)}.",
             box=box,
             measure=round(max(abs(across), abs(down)) / side, 4),
         )

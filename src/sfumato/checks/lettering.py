@@ -22,6 +22,7 @@ from sfumato.checks.demands import asked_lettering
 from sfumato.checks.look import Look
 from sfumato.errors import MissingExtraError
 from sfumato.request import Finding
+from sfumato.wording import listed
 
 __all__ = ["Reading", "misread_lettering", "read_lettering", "stray_lettering"]
 
@@ -59,7 +60,7 @@ def misread_lettering(look: Look) -> list[Finding]:
     read = " ".join(line.text for line in lines)
     missing = [text for text in wanted if _folded(text) not in _folded(read)]
     if missing:
-        asked = " and ".join(repr(text) for text in missing)
+        asked = listed(repr(text) for text in missing)
         seen = f"it reads {read!r}" if read else "no lettering can be read"
         box = _around(lines) if lines else None
         message = f"Asked for the lettering {asked}, but {seen}."

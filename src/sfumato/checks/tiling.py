@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sfumato.checks.demands import asks_to_tile
 from sfumato.checks.look import Look
 from sfumato.request import Finding
+from sfumato.wording import listed
 
 __all__ = ["broken_seam", "seam", "tileable"]
 
@@ -79,12 +80,11 @@ def _findings(look: Look, check: str) -> list[Finding]:
         parts.append(f"the left and right edges do not meet on {sideways:.0%} of their length")
     if upright:
         parts.append(f"the top and bottom edges do not meet on {upright:.0%}")
-    message = " and ".join(parts)
     return [
         Finding(
             check=check,
             severity="warning",
-            message=f"Laid side by side, {message}.",
+            message=f"Laid side by side, {listed(parts)}.",
             box=look.box(mask),
             mask=look.mask_of(mask),
             measure=max(sideways, upright),

@@ -16,6 +16,7 @@ from sfumato.cli.main import say_error
 from sfumato.cli.reading import MOST_SAID, print_object
 from sfumato.cli.target import make_folder
 from sfumato.errors import StorageError
+from sfumato.wording import counted
 
 if TYPE_CHECKING:
     from sfumato.inspection import Inspected
@@ -139,7 +140,7 @@ def _end(counts: Counter[str], silent: bool) -> None:
         say_error(f"{counts['unread'] - MOST_SAID} more files could not be read.")
     total = counts["passed"] + counts["failed"]
     if not silent and total + counts["unread"] != 1:
-        parts = [f"{total} pictures checked", f"{counts['failed']} failed"]
+        parts = [f"{counted(total, 'picture')} checked", f"{counts['failed']} failed"]
         parts += [f"{counts['unread']} unreadable"] if counts["unread"] else []
         click.echo(" · ".join(parts))
     context = click.get_current_context()

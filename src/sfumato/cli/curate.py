@@ -13,6 +13,7 @@ import click
 
 from sfumato.cli.report import print_json
 from sfumato.errors import RequestError, StorageError
+from sfumato.wording import counted
 
 if TYPE_CHECKING:
     from sfumato.gallery import Library
@@ -120,9 +121,10 @@ def purge(
     if count and not yes:
         if not sys.stdin.isatty():
             raise RequestError(
-                f"{_pictures(count)} would be deleted for good.", hint="Add --yes to do it."
+                f"{counted(count, 'picture')} would be deleted for good.",
+                hint="Add --yes to do it.",
             )
-        click.confirm(f"Delete {_pictures(count)} for good?", abort=True, err=True)
+        click.confirm(f"Delete {counted(count, 'picture')} for good?", abort=True, err=True)
     _say(library.purge(chosen), "deleted for good", as_json)
 
 
@@ -166,7 +168,7 @@ def import_(
     if as_json:
         print_json({"imported": new, "known": known, "failed": failed})
     elif not quiet:
-        click.echo(f"{_pictures(len(new))} imported, {len(known)} known before.")
+        click.echo(f"{counted(len(new), 'picture')} imported, {len(known)} known before.")
     if failed and not as_json:
         for failure in failed:
             click.echo(failure["error"], err=True)
@@ -197,7 +199,7 @@ def heal(opened: Callable[[], Library], /, as_json: bool, quiet: bool) -> None:
             }
         )
     elif not quiet:
-        click.echo(f"{_pictures(healed.checked)} checked, {len(healed.added)} added.")
+        click.echo(f"{counted(healed.checked, 'picture')} checked, {len(healed.added)} added.")
         if healed.set_aside is not None:
             click.echo(f"A damaged database lies in {healed.set_aside}.")
     if not as_json:
@@ -281,11 +283,7 @@ def _say(count: int, done: str, as_json: bool) -> None:
     if as_json:
         print_json({"pictures": count})
     else:
-        click.echo(f"{_pictures(count)} {done}.")
-
-
-def _pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count:,} pictures"
+        click.echo(f"{counted(count, 'picture')} {done}.")
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:

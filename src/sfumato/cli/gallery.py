@@ -15,6 +15,7 @@ from sfumato.cli import curate
 from sfumato.cli.info import printable
 from sfumato.cli.report import print_json
 from sfumato.errors import RequestError
+from sfumato.wording import counted
 
 if TYPE_CHECKING:
     from sfumato.gallery import Library, Picture, Query
@@ -212,10 +213,8 @@ def path(opened: Callable[[], Library], /, as_json: bool) -> None:
         print_json({**values, "models": library.models(), "labels": labels})
         return
     click.echo(values["folder"])
-    size = values["bytes"] / 1024**2
-    click.echo(
-        f"{values['pictures']:,} pictures, {values['trashed']:,} in the trash, {size:.1f} MiB"
-    )
+    held, size = counted(values["pictures"], "picture"), values["bytes"] / 1024**2
+    click.echo(f"{held}, {values['trashed']:,} in the trash, {size:.1f} MiB")
     for kind, found in labels.items():
         if found:
             named = ", ".join(f"{printable(name)} {count}" for name, count in found.items())

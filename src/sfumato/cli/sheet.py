@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from sfumato.cli.info import printable
 from sfumato.errors import SfumatoError
+from sfumato.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,10 +110,10 @@ def make_sheet(
     report = found.report
     among = report.added + report.kept + report.moved
     summary = (
-        f"{_count(len(items), 'picture')} of {among:,} in <bdi>{_text(folder)}</bdi>, best first"
+        f"{counted(len(items), 'picture')} of {among:,} in <bdi>{_text(folder)}</bdi>, best first"
     )
     skipped = len(report.skipped)
-    left_out = f" {_count(skipped, 'file')} could not be read." if skipped else ""
+    left_out = f" {counted(skipped, 'file')} could not be read." if skipped else ""
     page = f"""<!doctype html>
 <html lang="en">
 <head>
@@ -180,7 +181,3 @@ def _link(path: Path, place: Path) -> str:
 def _text(value: object) -> str:
     """Escaped for text and attributes; bytes that are no UTF-8 show as question marks."""
     return escape(printable(value).encode("utf-8", "replace").decode("utf-8"))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -15,6 +15,7 @@ from sfumato.clip.appearance import Appearance, measure
 from sfumato.clip.base import PictureTextModel
 from sfumato.clip.labels import probabilities
 from sfumato.clip.vocabulary import Vocabulary
+from sfumato.wording import listed, with_article
 
 __all__ = ["Description", "Subject", "describe", "describe_words", "name_subjects"]
 
@@ -119,8 +120,8 @@ def _prompts(names: list[str], seen: Appearance, style: str, ground: str) -> tup
     return (
         _joined(_counted(first, seen.count, tint), look, behind),
         _joined(f"{_tinted(first, tint)} icon"),
-        _joined(f"sticker of {_with_article(first)}", _listed(colours), behind),
-        _joined(_with_article(second if seen.count < 2 else third), look, _listed(colours)),
+        _joined(f"sticker of {with_article(first)}", listed(colours), behind),
+        _joined(with_article(second if seen.count < 2 else third), look, listed(colours)),
     )
 
 
@@ -128,21 +129,12 @@ def _counted(name: str, count: int, tint: str) -> str:
     words = _tinted(name, tint)
     if 2 <= count < len(_NUMBERS):
         return f"{_NUMBERS[count]} {words} side by side"
-    return _with_article(words)
+    return with_article(words)
 
 
 def _tinted(name: str, tint: str) -> str:
     """ "red" and "apple" to "red apple"; an orange is not an "orange orange"."""
     return name if not tint or tint in name.split() else f"{tint} {name}"
-
-
-def _with_article(words: str) -> str:
-    return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"
-
-
-def _listed(colours: list[str]) -> str:
-    *head, last = colours or [""]
-    return f"{', '.join(head)} and {last}" if head else last
 
 
 def _joined(*parts: str) -> str:

@@ -21,6 +21,7 @@ from sfumato.clip.describe import name_subjects
 from sfumato.clip.labels import embed_labels, probabilities
 from sfumato.clip.vocabulary import Vocabulary
 from sfumato.errors import RequestError
+from sfumato.wording import listed, with_article
 
 __all__ = ["EXAMPLES", "Answer", "ask"]
 
@@ -129,7 +130,7 @@ def _all_colours(match: re.Match[str], picture: _Picture) -> _Found:
         return found
     colours = picture.seen.colours
     shares = ", ".join(f"{colour.name} {colour.hex} {colour.share:.0%}" for colour in colours)
-    return _listed([colour.name for colour in colours]), 1.0, f"of the drawing: {shares}"
+    return listed([colour.name for colour in colours]), 1.0, f"of the drawing: {shares}"
 
 
 def _colour_count(match: re.Match[str], picture: _Picture) -> _Found:
@@ -187,14 +188,14 @@ def _shape(match: re.Match[str], picture: _Picture) -> _Found:
     shape = picture.seen.shape
     if shape is None:
         return "irregular", 0.8, "its outline is no plain shape"
-    return shape, 0.9, f"its outline fills nine tenths or more of {_with_article(shape)}"
+    return shape, 0.9, f"its outline fills nine tenths or more of {with_article(shape)}"
 
 
 def _is_shape(match: re.Match[str], picture: _Picture) -> _Found:
     asked = match["shape"].replace("round", "circle")
     shape = picture.seen.shape
     same = shape == asked or (asked == "circle" and shape == "oval")
-    return _yes(same), 0.9, f"its outline is {_with_article(shape) if shape else 'no plain shape'}"
+    return _yes(same), 0.9, f"its outline is {with_article(shape) if shape else 'no plain shape'}"
 
 
 def _symmetrical(match: re.Match[str], picture: _Picture) -> _Found:
@@ -264,15 +265,6 @@ def _choice(match: re.Match[str], picture: _Picture) -> _Found:
 
 def _yes(is_so: bool) -> str:
     return "yes" if is_so else "no"
-
-
-def _with_article(words: str) -> str:
-    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
-
-
-def _listed(names: list[str]) -> str:
-    *head, last = names or [""]
-    return f"{', '.join(head)} and {last}" if head else last
 
 
 def _rule(pattern: str, answer: Callable[[re.Match[str], _Picture], _Found]) -> _Rule:

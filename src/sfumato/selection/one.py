@@ -17,6 +17,7 @@ from sfumato.plan import random_seed
 from sfumato.registry import CHECKS
 from sfumato.request import MAX_SEED, Event, Finding, GeneratedImage, GenerationRequest, OnEvent
 from sfumato.selection.rules import Choice, Rules
+from sfumato.wording import listed
 
 __all__ = ["choose_one", "first_seed", "mendable"]
 
@@ -249,8 +250,7 @@ def _seeds(tried: list[int]) -> str:
             runs.append([seed])
     ends = (", " if run[-1] - run[0] == 1 else " to " for run in runs)
     parts = [end.join(map(str, run)) for end, run in zip(ends, runs, strict=True)]
-    listed = " and ".join(", ".join(parts).rsplit(", ", 1))
-    return f"seed{'s' if len(tried) > 1 else ''} {listed}"
+    return f"seed{'s' if len(tried) > 1 else ''} {listed(parts)}"
 
 
 def _say_nothing(event: Event) -> None:

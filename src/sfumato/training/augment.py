@@ -31,9 +31,8 @@ from sfumato.training.wording import (
     PLAIN,
     RELATIONS,
     fill_in,
-    plural,
-    with_article,
 )
+from sfumato.wording import plural, with_article
 
 Pixels = NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""How a training picture is called: phrasings, plurals and articles.
+"""How a training picture is called.
 
 In a phrasing ``{w}`` stands for the subject's words, ``{a}`` for the same with an article,
 ``{style}`` for its style, ``{g_}`` for a ground's or emblem's colour and ``{g}`` for that with an
@@ -11,42 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_IRREGULAR = {
-    "person": "people", "man": "men", "woman": "women", "child": "children", "foot": "feet",
-    "tooth": "teeth", "mouse": "mice", "goose": "geese", "leaf": "leaves", "wolf": "wolves",
-    "knife": "knives", "loaf": "loaves", "shelf": "shelves", "scarf": "scarves", "calf": "calves",
-    "elf": "elves", "sheep": "sheep", "fish": "fish", "deer": "deer", "bison": "bison",
-    "shrimp": "shrimp", "squid": "squid", "corn": "ears of corn", "potato": "potatoes",
-    "tomato": "tomatoes", "volcano": "volcanoes", "hero": "heroes", "mango": "mangoes",
-}  # fmt: skip
-_JOINS = (" of ", " with ", " in ", " on ", " and ", " at ", " for ")
+from sfumato.wording import with_article
+
 NUMBERS = {2: "two", 3: "three", 4: "four"}
-
-
-def plural(phrase: str) -> str:
-    """``red fox`` to ``red foxes``, ``bowl of ramen`` to ``bowls of ramen``."""
-    cut = min((phrase.find(j) for j in _JOINS if j in phrase), default=len(phrase))
-    before, _, noun = phrase[:cut].rpartition(" ")
-    if noun in _IRREGULAR:
-        noun = _IRREGULAR[noun]
-    elif noun.endswith(("ss", "x", "ch", "sh", "us", "z")):
-        noun += "es"
-    elif noun.endswith("y") and noun[-2:-1] not in "aeiou":
-        noun = noun[:-1] + "ies"
-    elif not noun.endswith("s"):  # scissors, glasses: plural already
-        noun += "s"
-    return f"{before} {noun}".strip() + phrase[cut:]
-
-
-def with_article(phrase: str) -> str:
-    """``fox`` to ``a fox``, ``owl`` to ``an owl``; ``scissors`` stays as it is."""
-    if phrase.endswith("s") and not phrase.endswith(("ss", "us", "is")):
-        return phrase
-    silent = phrase.startswith(("hour", "honest", "heir"))
-    you = phrase.startswith(("uni", "eu", "ukulele", "use", "one"))
-    vowel = phrase[:1] in tuple("aeiou")
-    return f"{'an' if (vowel and not you) or silent else 'a'} {phrase}"
-
 
 PLAIN = (
     "logo of {a}, {style}, transparent background", "{w} icon, {style}", "{style} icon of {a}",

@@ -28,7 +28,6 @@ from sfumato.training.augment import (
     shades,
 )
 from sfumato.training.emblems import EMBLEMS, INSIDE, emblem_mask
-from sfumato.training.wording import plural, with_article
 
 SIDE = 64
 BLACK = (0.0, 0.0, 0.0)
@@ -296,27 +295,3 @@ def test_resizing_does_not_let_hidden_colours_bleed() -> None:
     small = resize(hidden, 24)
     seen = small[small[..., 3] > 8]
     assert (seen[:, 1] < 16).all()
-
-
-@pytest.mark.parametrize(
-    ("singular", "many"),
-    [
-        ("fox", "foxes"), ("red apple", "red apples"), ("butterfly", "butterflies"),
-        ("key", "keys"), ("wolf", "wolves"), ("scissors", "scissors"), ("octopus", "octopuses"),
-        ("bowl of ramen", "bowls of ramen"), ("face with tears", "faces with tears"),
-        ("compass", "compasses"),
-    ],
-)  # fmt: skip
-def test_plurals(singular: str, many: str) -> None:
-    assert plural(singular) == many
-
-
-@pytest.mark.parametrize(
-    ("words", "article"),
-    [
-        ("fox", "a fox"), ("owl", "an owl"), ("unicorn", "a unicorn"), ("octopus", "an octopus"),
-        ("hourglass", "an hourglass"), ("scissors", "scissors"), ("compass", "a compass"),
-    ],
-)  # fmt: skip
-def test_articles(words: str, article: str) -> None:
-    assert with_article(words) == article
