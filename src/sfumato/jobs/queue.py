@@ -254,6 +254,16 @@ class JobQueue:
             )
             return int(connection.execute(ahead).scalar_one())
 
+    def positions(self) -> dict[str, int]:
+        """The same of every queued job, by id; one look for a whole list."""
+        wanted = (
+            select(JOBS.c.id)
+            .where(JOBS.c.state == "queued")
+            .order_by(JOBS.c.priority.desc(), JOBS.c.number)
+        )
+        with self.database.read() as connection:
+            return {job: at for at, job in enumerate(connection.execute(wanted).scalars())}
+
     def preview(self, job_id: str, index: int) -> bytes | None:
         """The newest preview of a picture in the making, PNG; None when there is none (yet)."""
         if not is_id(job_id):

@@ -75,6 +75,15 @@ def owner_of(request: Request) -> str:
     return owner
 
 
+def address_of(request: Request) -> str:
+    """The address that a client used, with a slash at its end; a proxy may speak TLS for us."""
+    settings = server_of(request).settings
+    host = request.headers["host"]
+    behind = host.lower() in {name.lower() for name in settings.public_hosts}
+    secure = behind and request.headers.get("x-forwarded-proto", "").lower() == "https"
+    return f"{'https' if secure else settings.scheme}://{host}/"
+
+
 def require_token(request: Request) -> None:
     """Pages that upload must send the token that only our own origin can have read.
 

@@ -47,6 +47,20 @@ def test_a_proxys_name_is_answered_when_it_is_named(make: Make) -> None:
     assert client.get("/healthz", headers={"Host": "draw.example.com"}).status_code == 403
 
 
+def test_addresses_are_those_that_the_client_can_use(make: Make, root: Path) -> None:
+    _, secret = KeyStore(root).add("mine")
+    client = make(public_hosts=("Draw.example.org",), has_keys=True)
+    body = {"key": secret}
+    for host, proxied, secure in (
+        ("draw.example.org", "https", True),
+        ("draw.example.org", "http", False),
+        ("127.0.0.1:7860", "https", False),  # nobody's word is taken for it but our proxy's
+    ):
+        sent = {"Host": host, "X-Forwarded-Proto": proxied}
+        cookie = client.post("/api/v1/session", headers=sent, json=body).headers["set-cookie"]
+        assert ("secure" in cookie.lower()) is secure, (host, proxied)
+
+
 # ---------------------------------------------------------------- origins
 
 

@@ -59,7 +59,8 @@ def list_jobs(
     if state is not None and set(state) - set(_STATES):
         raise RequestError("There is no such state.", hint=f"Choose from: {', '.join(_STATES)}.")
     jobs, following = queue.jobs(states=wanted, limit=limit, cursor=cursor)
-    describe = job_out(queue)
+    several = sum(job.state == "queued" for job in jobs) > 1
+    describe = job_out(queue, queue.positions() if several else None)
     return {"jobs": [describe(job) for job in jobs], "next": following, "counts": queue.counts()}
 
 

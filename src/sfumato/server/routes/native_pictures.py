@@ -31,7 +31,7 @@ from sfumato.server.schemas.native import (
     job_out,
     picture_out,
 )
-from sfumato.server.state import owner_of, require_token, server_of
+from sfumato.server.state import address_of, owner_of, require_token, server_of
 
 router = APIRouter(prefix="/api/v1", tags=["pictures"], route_class=StrictRoute)
 
@@ -92,7 +92,7 @@ def get_picture(identity: str, request: Request) -> dict[str, Any]:
         "plan": None if plan is None else plan.to_dict(),
         "parameters": dict(picture.parameters),
         "recipe_text": read_recipe(picture.path).text if plan is None else plan.to_json(),
-        "commands": None if plan is None else _commands(plan, str(request.base_url)),
+        "commands": None if plan is None else _commands(plan, address_of(request)),
     }
 
 

@@ -28,7 +28,7 @@ from sfumato.server.problems import Problem
 from sfumato.server.schemas.native import SessionIn, SettingsIn, SweepIn
 from sfumato.server.security import SESSION_COOKIE
 from sfumato.server.settings import MAX_UPLOAD_BYTES, MAX_UPLOAD_PIXELS
-from sfumato.server.state import owner_of, server_of
+from sfumato.server.state import address_of, owner_of, server_of
 
 router = APIRouter(prefix="/api/v1", tags=["studio"], route_class=StrictRoute)
 
@@ -83,7 +83,7 @@ def open_session(body: SessionIn, request: Request) -> Response:
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=address_of(request).startswith("https:"),
     )
     return answer
 

@@ -40,7 +40,7 @@ from sfumato.server.schemas.openai import (
     redrawn,
     request_of_openai,
 )
-from sfumato.server.state import require_token, server_of
+from sfumato.server.state import address_of, require_token, server_of
 
 router = APIRouter(prefix="/v1", tags=["OpenAI Images API"], route_class=StrictRoute)
 
@@ -166,7 +166,7 @@ def _datum(request: Request, picture: Picture, output: Output) -> dict[str, Any]
         ends = int(time.time()) + _URL_SECONDS
         form = output.format if output.quality is None else f"{output.format}-{output.quality}"
         signed = _signature(server.token, picture.id, ends, form)
-        url = f"{request.base_url}v1/files/{picture.id}/{ends}/{signed}?f={form}"
+        url = f"{address_of(request)}v1/files/{picture.id}/{ends}/{signed}?f={form}"
         return {"url": url, "revised_prompt": revised}
     data = pictures.encode(server.library, picture, output.format, output.quality)
     return {"b64_json": base64.b64encode(data).decode(), "revised_prompt": revised}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -158,12 +158,16 @@ class SettingsIn(Strict):
             )
 
 
-def job_out(queue: JobQueue) -> Callable[[Job], dict[str, Any]]:
-    """What turns a job into JSON."""
+def job_out(
+    queue: JobQueue, positions: Mapping[str, int] | None = None
+) -> Callable[[Job], dict[str, Any]]:
+    """What turns a job into JSON; ``positions`` saves a look at the queue for each."""
 
     def describe(job: Job) -> dict[str, Any]:
         values = job.to_dict()
-        waiting = queue.position(job.id) if job.state == "queued" else None
+        waiting = None
+        if job.state == "queued":
+            waiting = queue.position(job.id) if positions is None else positions.get(job.id)
         return {
             "id": job.id,
             "state": job.state,
