@@ -35,13 +35,13 @@ class Server:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """JSON in, JSON out."""
-        request = urllib.request.Request(  # noqa: S310 - our own server
+        request = urllib.request.Request(
             f"{self.address}/api/v1{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", **self.headers},
         )
-        with urllib.request.urlopen(request, timeout=WAIT) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=WAIT) as answer:
             return json.loads(answer.read())
 
     def draw(self, prompt: str, **values: Any) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _run(folder: Path, *options: str) -> Server:
         server.headers["Authorization"] = f"Bearer {key}"
     while True:
         try:
-            urllib.request.urlopen(f"{server.address}/readyz", timeout=WAIT).close()  # noqa: S310
+            urllib.request.urlopen(f"{server.address}/readyz", timeout=WAIT).close()
             return server
         except urllib.error.HTTPError as error:
             error.close()

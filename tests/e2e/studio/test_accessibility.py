@@ -17,7 +17,7 @@ EMPTY = {"jobs": [], "next": None, "counts": {}}
 @pytest.fixture(scope="module")
 def drawn(server: Any) -> dict[str, Any]:
     """Something to look at: a finished job, a failed one is made up by the page's view."""
-    return dict(server.draw("a brown bear"))
+    return dict(server.draw("a brown bear", num_images=2))
 
 
 def first_run(page: Any, drawn: dict[str, Any]) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+# the body has the focus while the browser's own controls have it
+INSIDE = """document.activeElement === document.body
+    || document.activeElement.closest("dialog") !== null"""
 VIEWS = ("#/", "#/history", "#/sweep", "#/queue", "#/settings")
 
 
@@ -127,9 +130,7 @@ def test_the_keyboard_is_enough(visit: Any, server: Any) -> None:
     expect(dialog.get_by_role("button", name=re.compile("^Zoom 200"))).to_be_visible()
     for _ in range(60):  # the focus stays inside
         page.keyboard.press("Tab")
-        assert page.evaluate(
-            "document.activeElement === document.body || document.activeElement.closest('dialog') !== null"
-        )
+        assert page.evaluate(INSIDE)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(first).to_be_focused()
