@@ -377,9 +377,9 @@ def test_seeds_that_run_out_are_refused_at_once_or_end_the_tries(check: Any) -> 
 
 
 def test_a_plan_has_nothing_to_choose() -> None:
-    plan = sfumato.generate("a fox", model="fake", width=32, height=32).plan
+    plan: Any = sfumato.generate("a fox", model="fake", width=32, height=32).plan
     with pytest.raises(RequestError, match="nothing to choose"):
-        draw_best(plan)  # type: ignore[arg-type]
+        draw_best(plan)
 
 
 def test_variations_of_one_seed_are_refused() -> None:

@@ -265,8 +265,7 @@ def _print_pictures(pictures: Iterable[Picture], *, ids: bool) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("id", "made", "size", "rating", "model", "prompt", "labels"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True)
-    count = 0
-    for count, picture in enumerate(pictures, start=1):  # noqa: B007 -- counted after the loop
+    for picture in pictures:
         table.add_row(
             picture.id[-SHORT_ID:],
             f"{picture.created_at.astimezone():%Y-%m-%d %H:%M}",
@@ -276,7 +275,7 @@ def _print_pictures(pictures: Iterable[Picture], *, ids: bool) -> None:
             printable(picture.prompt or picture.original_name or ""),
             printable(", ".join((*picture.tags, *picture.collections))),
         )
-    if count:
+    if table.row_count:
         Console(highlight=False, markup=False).print(table)
     else:
         click.echo("No picture matches.", err=True)

@@ -327,7 +327,8 @@ def _span(folder: Path | None) -> tuple[bytes, bytes]:
     """Between which paths everything below a folder lies."""
     if folder is None:
         return b"", b"\xff" * 8
-    inside = os.fsencode(os.path.join(folder, ""))  # noqa: PTH118 - the root ends like this already
+    separator = os.fsencode(os.sep)
+    inside = os.fsencode(folder).removesuffix(separator) + separator  # the root has one
     return inside, inside[:-1] + bytes([inside[-1] + 1])
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sfumato.errors import MissingExtraError, RequestError, StorageError
 from sfumato.gallery.commits import GroupCommit
-from sfumato.gallery.tables import REVISION, database_time
+from sfumato.gallery.tables import REVISION, DatabaseTime
 
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 OLDEST_SQLITE = (3, 35, 0)  # UPDATE ... RETURNING
@@ -99,7 +99,7 @@ class Database:
     def now(self) -> float:
         """Seconds since 1970 by the database's clock."""
         with self.read() as connection:
-            return float(connection.execute(select(database_time())).scalar_one())
+            return float(connection.execute(select(DatabaseTime())).scalar_one())
 
     def migrate(self) -> None:
         """Bring the schema to this version's; nothing to do is the usual, cheap case.

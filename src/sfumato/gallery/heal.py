@@ -20,12 +20,18 @@ from sfumato.errors import SfumatoError, StorageError
 from sfumato.gallery.folder import storage_errors
 from sfumato.gallery.picture import Healed
 from sfumato.gallery.records import record_of_file
-from sfumato.gallery.tables import LABELS, PICTURES, database_time
+from sfumato.gallery.tables import LABELS, PICTURES, DatabaseTime
 
 if TYPE_CHECKING:
     from sfumato.gallery.library import Library
 
 _SUFFIXES = ("", "-wal", "-shm", "-journal")  # a database and what SQLite keeps beside it
+_ROWS_OF = {
+    "pictures": "SELECT * FROM pictures",
+    "labels": "SELECT * FROM labels",
+    "jobs": "SELECT * FROM jobs",
+    "job_events": "SELECT * FROM job_events",
+}
 # what is in no picture's file
 _SAID = ("trashed_at", "favourite", "rating", "findings", "original_name", "job_id", "job_index")
 
@@ -106,7 +112,7 @@ def _adopt(library: Library, identity: str, path: Path, trashed: bool) -> None:
         library.insert(connection, record)
         if trashed:
             connection.execute(
-                update(PICTURES).where(PICTURES.c.id == identity).values(trashed_at=database_time())
+                update(PICTURES).where(PICTURES.c.id == identity).values(trashed_at=DatabaseTime())
             )
 
 
@@ -166,7 +172,7 @@ def _open_damaged(path: Path) -> sqlite3.Connection:
 def _readable(old: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
     """The rows before the first page that cannot be read."""
     with suppress(sqlite3.Error):
-        for row in old.execute(f"SELECT * FROM {table}"):  # noqa: S608 -- our own names
+        for row in old.execute(_ROWS_OF[table]):
             yield dict(row)
 
 

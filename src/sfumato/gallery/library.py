@@ -28,7 +28,7 @@ from sfumato.gallery.records import (
     record_of_image,
     words_of,
 )
-from sfumato.gallery.tables import LABELS, PICTURES, SETTINGS, database_time
+from sfumato.gallery.tables import LABELS, PICTURES, SETTINGS, DatabaseTime
 from sfumato.request import GeneratedImage
 
 if TYPE_CHECKING:
@@ -371,7 +371,7 @@ class Library(Reader):
                 for format_ in (row.format, "svg") if row.has_svg else (row.format,):
                     self.folder.move(row.id, format_, to_trash=to_trash)
             for chunk in chunks([row.number for row in rows]):
-                at = database_time() if to_trash else None
+                at = DatabaseTime() if to_trash else None
                 connection.execute(
                     update(PICTURES).where(PICTURES.c.number.in_(chunk)).values(trashed_at=at)
                 )

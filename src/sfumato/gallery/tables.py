@@ -101,18 +101,18 @@ SETTINGS = Table(
 )
 
 
-class database_time(FunctionElement[float]):  # noqa: N801 -- reads as the SQL function it is
+class DatabaseTime(FunctionElement[float]):
     """Now, in seconds since 1970, by the database's clock: the only one all workers share."""
 
     type = Double()
     inherit_cache = True
 
 
-@compiles(database_time, "sqlite")
-def _sqlite_time(element: database_time, compiler: Any, **options: Any) -> str:
+@compiles(DatabaseTime, "sqlite")
+def _sqlite_time(element: DatabaseTime, compiler: Any, **options: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
-@compiles(database_time, "postgresql")
-def _postgresql_time(element: database_time, compiler: Any, **options: Any) -> str:
+@compiles(DatabaseTime, "postgresql")
+def _postgresql_time(element: DatabaseTime, compiler: Any, **options: Any) -> str:
     return "extract(epoch from clock_timestamp())::double precision"

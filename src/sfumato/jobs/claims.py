@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, upda
 
 from sfumato.gallery.database import Database
 from sfumato.gallery.records import Record
-from sfumato.gallery.tables import PICTURES, database_time
+from sfumato.gallery.tables import PICTURES, DatabaseTime
 from sfumato.jobs.job import MAX_ATTEMPTS, Job, JobError, LeaseLost, Progress
 from sfumato.jobs.tables import EVENTS, JOBS
 
@@ -39,7 +39,7 @@ class Claim:
 
     def pulse(self, progress: Progress) -> bool:
         """Say that the worker lives and how far it is; True when the job is to be cancelled."""
-        lease = database_time() + self._queue.lease_seconds
+        lease = DatabaseTime() + self._queue.lease_seconds
         mine = update(JOBS).where(*self._mine()).returning(JOBS.c.cancel_requested)
         with self._queue.database.write() as connection:
             row = connection.execute(
@@ -102,7 +102,7 @@ class Claim:
                 connection,
                 state,
                 data,
-                **{**_NOBODY, **values, "state": state, "finished_at": database_time()},
+                **{**_NOBODY, **values, "state": state, "finished_at": DatabaseTime()},
             )
 
     def _advance(self, connection: Connection, kind: str, data: dict[str, Any], **v: Any) -> None:
@@ -135,8 +135,8 @@ def claim_next(database: Database, worker: str, lease_seconds: float) -> Row[Any
             worker=worker,
             fence=JOBS.c.fence + 1,
             attempt=JOBS.c.attempt + 1,
-            lease_until=database_time() + lease_seconds,
-            started_at=database_time(),
+            lease_until=DatabaseTime() + lease_seconds,
+            started_at=DatabaseTime(),
             last_event=JOBS.c.last_event + 1,
             progress=None,
         )
@@ -162,7 +162,7 @@ def reap(database: Database, lease_seconds: float) -> int:
     A lease that ends further away than any lease can means that the clock was set back; waiting
     for it would block the job for as long, so it counts as run out too.
     """
-    now = database_time()
+    now = DatabaseTime()
     silent = or_(JOBS.c.lease_until < now, JOBS.c.lease_until > now + 2 * lease_seconds)
     return _requeue(database, silent, "its worker fell silent")
 
@@ -183,7 +183,7 @@ def _requeue(
         rows = connection.execute(lost.with_for_update(skip_locked=True)).all()
         for row in rows:
             if row.cancel_requested:
-                ended = {**_NOBODY, "state": "cancelled", "finished_at": database_time()}
+                ended = {**_NOBODY, "state": "cancelled", "finished_at": DatabaseTime()}
                 advance(connection, row, "cancelled", {}, **ended)
             elif counts and row.attempt >= MAX_ATTEMPTS:
                 error = {
@@ -191,7 +191,7 @@ def _requeue(
                     "message": f"Drawing it failed {row.attempt} times: {reason}.",
                     "hint": "Try a smaller picture, or another model.",
                 }
-                ended = {**_NOBODY, "state": "failed", "finished_at": database_time()}
+                ended = {**_NOBODY, "state": "failed", "finished_at": DatabaseTime()}
                 advance(connection, row, "failed", error, error=json.dumps(error), **ended)
             else:
                 attempt = row.attempt if counts else row.attempt - 1
@@ -221,6 +221,6 @@ def record(connection: Connection, job: int, number: int, kind: str, data: dict[
     """Keep an event of a job, in the caller's transaction."""
     connection.execute(
         insert(EVENTS).values(
-            job=job, number=number, kind=kind, at=database_time(), data=json.dumps(data)
+            job=job, number=number, kind=kind, at=DatabaseTime(), data=json.dumps(data)
         )
     )

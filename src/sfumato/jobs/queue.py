@@ -18,7 +18,7 @@ from sfumato.errors import RequestError, StorageError
 from sfumato.gallery import Library
 from sfumato.gallery.identity import is_id, new_id
 from sfumato.gallery.picture import check_cursor, check_label
-from sfumato.gallery.tables import PICTURES, database_time
+from sfumato.gallery.tables import PICTURES, DatabaseTime
 from sfumato.jobs.claims import Claim, abandon, advance, claim_next, reap, record
 from sfumato.jobs.job import (
     DEFAULT_LIMIT_SECONDS,
@@ -126,7 +126,7 @@ class JobQueue:
             "attempt": 0,
             "fence": 0,
             "last_event": 1,
-            "created_at": database_time(),
+            "created_at": DatabaseTime(),
         }
         job, fresh = self.database.write_together(
             lambda connection: self._insert(connection, values)
@@ -298,7 +298,7 @@ class JobQueue:
                     .order_by(EVENTS.c.number)
                 )
             ]
-            now = connection.execute(select(database_time())).scalar_one()
+            now = connection.execute(select(DatabaseTime())).scalar_one()
         if row.state == "running" and row.progress is not None:
             events.append(
                 JobEvent(
@@ -392,7 +392,7 @@ class JobQueue:
             row = self._locked(connection, job_id)
             if row.state == "queued":
                 advance(
-                    connection, row, "cancelled", {}, state="cancelled", finished_at=database_time()
+                    connection, row, "cancelled", {}, state="cancelled", finished_at=DatabaseTime()
                 )
             elif row.state == "running" and not row.cancel_requested:
                 connection.execute(
@@ -434,7 +434,7 @@ class JobQueue:
 
     def prune(self, older_than_seconds: float) -> int:
         """Forget jobs that ended so long ago; their pictures stay. Returns how many."""
-        old = JOBS.c.finished_at < database_time() - older_than_seconds
+        old = JOBS.c.finished_at < DatabaseTime() - older_than_seconds
         with self.database.write() as connection:
             return connection.execute(delete(JOBS).where(JOBS.c.state.in_(ENDED), old)).rowcount
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -123,10 +124,10 @@ def test_a_page_is_not_shifted_by_what_comes_and_goes(library: Library, draw: Dr
 
 @pytest.mark.parametrize("arguments", [{"limit": 0}, {"limit": 501}, {"cursor": "'; DROP"}])
 def test_limits_and_cursors_that_cannot_be_are_refused(
-    own: Library, arguments: dict[str, object]
+    own: Library, arguments: dict[str, Any]
 ) -> None:
     with pytest.raises(RequestError):
-        own.query(**arguments)  # type: ignore[arg-type]
+        own.query(**arguments)
 
 
 # ---------------------------------------------------------------- marks
@@ -161,12 +162,10 @@ def test_marking_is_all_or_nothing(library: Library, draw: Draw) -> None:
     [{"rating": 6}, {"rating": -1}, {"add_tags": [" "]}, {"add_tags": ["x" * 201]},
      {"add_to": ["two\nlines"]}, {"add_tags": ["nul\x00"]}, {"add_tags": ["\ud800"]}],
 )  # fmt: skip
-def test_marks_that_cannot_be_are_refused(
-    own: Library, draw: Draw, change: dict[str, object]
-) -> None:
+def test_marks_that_cannot_be_are_refused(own: Library, draw: Draw, change: dict[str, Any]) -> None:
     picture = own.add(draw())
     with pytest.raises(RequestError):
-        own.mark([picture.id], **change)  # type: ignore[arg-type]
+        own.mark([picture.id], **change)
     assert own.get(picture.id) == picture
 
 

@@ -292,9 +292,11 @@ def test_a_failed_job_can_be_tried_again(queue: JobQueue, ask: Ask) -> None:
 
 
 def test_unknown_jobs_are_refused_by_name(own: JobQueue) -> None:
-    for call in (own.get, own.cancel, own.retry, own.read_events, own.position, own.wait):
+    calls: tuple[Callable[[str], object], ...]
+    calls = (own.get, own.cancel, own.retry, own.read_events, own.position, own.wait)
+    for call in calls:
         with pytest.raises(RequestError) as caught:
-            call("nonesuch")  # type: ignore[operator]
+            call("nonesuch")
         assert caught.value.code == "no_such_job"
     assert own.preview("../../../etc/passwd", 0) is None
     assert own.preview("0" * 26, 0) is None
@@ -310,9 +312,10 @@ def test_lists_hold_every_job_once_newest_first(queue: JobQueue, ask: Ask) -> No
     assert [job.id for job in queue.jobs(states=["cancelled"])[0]] == [made[0]]
     assert [job.id for job in queue.jobs(owner="b")[0]] == [made[3], made[1]]
     assert queue.counts() == {"queued": 4, "running": 0, "done": 0, "failed": 0, "cancelled": 1}
-    for bad in ({"limit": 0}, {"states": ["lost"]}, {"cursor": "x"}):
+    refused: tuple[dict[str, Any], ...] = ({"limit": 0}, {"states": ["lost"]}, {"cursor": "x"})
+    for bad in refused:
         with pytest.raises(SfumatoError):
-            queue.jobs(**bad)  # type: ignore[arg-type]
+            queue.jobs(**bad)
 
 
 def test_old_jobs_are_forgotten_and_their_pictures_kept(queue: JobQueue, ask: Ask) -> None:

@@ -15,25 +15,25 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from sfumato.backends.concepts import Concepts  # noqa: E402
-from sfumato.errors import ModelError, StorageError  # noqa: E402
-from sfumato.training.corpus import read_corpus  # noqa: E402
-from sfumato.training.export import (  # noqa: E402
+from sfumato.backends.concepts import Concepts
+from sfumato.errors import ModelError, StorageError
+from sfumato.training.corpus import read_corpus
+from sfumato.training.export import (
     Decoder,
     averaged_weights,
     export,
     export_decoder,
     load_run,
 )
-from sfumato.training.export import write_concepts as write_concepts_file  # noqa: E402
-from sfumato.training.refiner import Refiner  # noqa: E402
-from sfumato.training.text import encode_texts  # noqa: E402
-from sfumato.training.warm_start import (  # noqa: E402
+from sfumato.training.export import write_concepts as write_concepts_file
+from sfumato.training.refiner import Refiner
+from sfumato.training.text import encode_texts
+from sfumato.training.warm_start import (
     expand_weights,
     keep_text_encoder,
     load_shipped,
 )
-from sfumato.training.whole_picture import PictureBasis  # noqa: E402
+from sfumato.training.whole_picture import PictureBasis
 
 FILES = {"text.onnx", "vocab.txt", "flow.onnx", "decoder.onnx", "concepts.npz"}
 

@@ -16,14 +16,14 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from safetensors.torch import load_file  # noqa: E402
+from safetensors.torch import load_file
 
-from sfumato.errors import RequestError, StorageError  # noqa: E402
-from sfumato.training import full as full_module  # noqa: E402
-from sfumato.training.bank import Bank, BankPlan, prepare_bank  # noqa: E402
-from sfumato.training.feed import Feed, TextTable  # noqa: E402
-from sfumato.training.full import FULL_PRESETS, stage_at, train_full  # noqa: E402
-from sfumato.training.pack import (  # noqa: E402
+from sfumato.errors import RequestError, StorageError
+from sfumato.training import full as full_module
+from sfumato.training.bank import Bank, BankPlan, prepare_bank
+from sfumato.training.feed import Feed, TextTable
+from sfumato.training.full import FULL_PRESETS, stage_at, train_full
+from sfumato.training.pack import (
     draw_pictures,
     join_pieces,
     main,

@@ -14,11 +14,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from safetensors import safe_open  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
+from safetensors import safe_open
+from safetensors.torch import load_file
 
-from sfumato.training import loop as loop_module  # noqa: E402
-from sfumato.training.loop import Ema, Loop, LoopConfig, rate_factor  # noqa: E402
+from sfumato.training import loop as loop_module
+from sfumato.training.loop import Ema, Loop, LoopConfig, rate_factor
 
 
 def make_loop(out: Path, steps: int, **changes: object) -> Loop:

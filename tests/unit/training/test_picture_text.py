@@ -17,34 +17,34 @@ from PIL import Image, ImageDraw
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from safetensors import safe_open  # noqa: E402
+from safetensors import safe_open
 
-from sfumato import clip  # noqa: E402
-from sfumato.clip.framing import frame  # noqa: E402
-from sfumato.errors import RequestError, StorageError  # noqa: E402
-from sfumato.registry import PICTURE_TEXT_MODELS, own_picture_text_folder  # noqa: E402
-from sfumato.training.corpus import Corpus  # noqa: E402
-from sfumato.training.loop import LoopConfig  # noqa: E402
-from sfumato.training.picture_text import PRESETS, split_corpus, train  # noqa: E402
-from sfumato.training.picture_text_data import (  # noqa: E402
+from sfumato import clip
+from sfumato.clip.framing import frame
+from sfumato.errors import RequestError, StorageError
+from sfumato.registry import PICTURE_TEXT_MODELS, own_picture_text_folder
+from sfumato.training.corpus import Corpus
+from sfumato.training.loop import LoopConfig
+from sfumato.training.picture_text import PRESETS, split_corpus, train
+from sfumato.training.picture_text_data import (
     Feed,
     Recipes,
     is_kept_away,
     related_concepts,
 )
-from sfumato.training.picture_text_export import (  # noqa: E402
+from sfumato.training.picture_text_export import (
     Framed,
     export_picture_text,
     load_picture_text,
 )
-from sfumato.training.picture_text_net import (  # noqa: E402
+from sfumato.training.picture_text_net import (
     Gradients,
     PictureTextConfig,
     PictureTextNet,
     contrastive_loss,
 )
-from sfumato.training.picture_text_reading import look_once, refit_reading  # noqa: E402
-from sfumato.training.picture_text_views import vary  # noqa: E402
+from sfumato.training.picture_text_reading import look_once, refit_reading
+from sfumato.training.picture_text_views import vary
 
 SHAPES = ("disc", "box", "ring", "bar", "cross", "roof")
 TINY = PRESETS["sguardo-tiny"].net

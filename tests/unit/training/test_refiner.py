@@ -10,8 +10,8 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from sfumato.training.export import averaged_weights  # noqa: E402
-from sfumato.training.refiner import (  # noqa: E402
+from sfumato.training.export import averaged_weights
+from sfumato.training.refiner import (
     Refiner,
     RefinerFeed,
     flow_mistakes,

@@ -13,18 +13,18 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from safetensors.torch import load_file  # noqa: E402
+from safetensors.torch import load_file
 
-import sfumato  # noqa: E402
-from sfumato.errors import Cancelled, ModelError, RequestError, StorageError  # noqa: E402
-from sfumato.models import spec_of  # noqa: E402
-from sfumato.registry import own_models_folder  # noqa: E402
-from sfumato.training import corpus as corpus_module  # noqa: E402
-from sfumato.training import run as run_module  # noqa: E402
-from sfumato.training.corpus import read_corpus  # noqa: E402
-from sfumato.training.export import averaged_weights, export  # noqa: E402
-from sfumato.training.run import SHEET_PROMPTS, fit_basis, train, train_whole_picture  # noqa: E402
-from sfumato.training.warm_start import expand_weights  # noqa: E402
+import sfumato
+from sfumato.errors import Cancelled, ModelError, RequestError, StorageError
+from sfumato.models import spec_of
+from sfumato.registry import own_models_folder
+from sfumato.training import corpus as corpus_module
+from sfumato.training import run as run_module
+from sfumato.training.corpus import read_corpus
+from sfumato.training.export import averaged_weights, export
+from sfumato.training.run import SHEET_PROMPTS, fit_basis, train, train_whole_picture
+from sfumato.training.warm_start import expand_weights
 
 
 def quiet(_: str) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sfumato.clip.wordpiece import WordPiece  # noqa: E402
-from sfumato.errors import ModelError  # noqa: E402
-from sfumato.training import text as text_module  # noqa: E402
-from sfumato.training.text import (  # noqa: E402
+from sfumato.clip.wordpiece import WordPiece
+from sfumato.errors import ModelError
+from sfumato.training import text as text_module
+from sfumato.training.text import (
     MAX_TOKENS,
     SentenceEncoder,
     encode_texts,

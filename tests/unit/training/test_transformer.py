@@ -11,9 +11,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from safetensors.torch import save_file  # noqa: E402
+from safetensors.torch import save_file
 
-from sfumato.training.transformer import (  # noqa: E402
+from sfumato.training.transformer import (
     Batch,
     Chiaro,
     TransformerConfig,

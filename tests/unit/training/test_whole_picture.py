@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sfumato.training.whole_picture import (  # noqa: E402
+from sfumato.training.whole_picture import (
     SIDE,
     NetConfig,
     PictureBasis,

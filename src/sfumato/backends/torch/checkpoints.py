@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ _CONVERT = "Convert it to safetensors first; sfumato never opens pickled weights
 def require_torch(feature: str) -> None:
     """Raises: MissingExtraError: torch or transformers is not installed."""
     try:
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
+        for package in ("torch", "transformers"):
+            import_module(package)
     except ImportError:
         raise MissingExtraError(feature, "torch") from None
 
