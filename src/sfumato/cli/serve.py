@@ -95,8 +95,16 @@ def listening(command: _Command) -> _Command:
     metavar="URL",
     help="A page elsewhere that may call the APIs; may be repeated.",
 )
-@click.option("--tls-cert", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--tls-key", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Speak TLS with this certificate (PEM).",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The certificate's private key (PEM).",
+)
 @click.option("--no-studio", is_flag=True, help="Serve the APIs alone, without the page.")
 @click.option(
     "--rate",
