@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sfumato import __version__
 from sfumato.backends.concepts import Concepts, lean_towards
 from sfumato.clip.sentences import WIDTH as TEXT_WIDTH
-from sfumato.clip.sentences import SentenceEncoder
+from sfumato.clip.sentences import encoder_of
 from sfumato.clip.sessions import open_session, run_session
 from sfumato.diffusion import guided
 from sfumato.errors import ModelError
@@ -33,6 +33,7 @@ from sfumato.models.catalogue import (
     read_sheet,
     sheet_identity,
     weight_bytes,
+    weight_digest,
 )
 from sfumato.registry import own_models_folder
 from sfumato.request import GenerationPlan
@@ -113,9 +114,12 @@ class OnnxModel:
         def content(file: str) -> bytes:
             return weight_bytes(folder, self._sheet, file)
 
+        def digest(file: str) -> str:
+            return weight_digest(folder, self._sheet, file)
+
         # hashing and graph building release the interpreter lock: the four overlap
         with ThreadPoolExecutor(4) as pool:
-            text = pool.submit(lambda: SentenceEncoder(content("text.onnx"), content("vocab.txt")))
+            text = pool.submit(lambda: encoder_of(folder, digest("text.onnx"), digest("vocab.txt")))
             flow = pool.submit(lambda: open_session(content("flow.onnx")))
             decoder = pool.submit(lambda: open_session(content("decoder.onnx")))
             concepts = pool.submit(lambda: Concepts(io.BytesIO(content("concepts.npz"))))

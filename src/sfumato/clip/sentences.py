@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +22,23 @@ from numpy.typing import NDArray
 from sfumato.clip.sessions import open_session
 from sfumato.clip.wordpiece import WordPiece
 from sfumato.errors import ModelError
+from sfumato.models.catalogue import verified_bytes
 
 MAX_TOKENS = 24
 WIDTH = 384
 _PART = 16  # texts that a thread takes at a time
+
+
+@lru_cache(maxsize=4)
+def encoder_of(folder: Path, network_sha256: str, vocabulary_sha256: str) -> SentenceEncoder:
+    """The text encoder in a model's folder, started once for all who read with it.
+
+    Raises: ModelError: a file is missing or not the one its digest names.
+    """
+    return SentenceEncoder(
+        verified_bytes(folder, "text.onnx", network_sha256),
+        verified_bytes(folder, "vocab.txt", vocabulary_sha256),
+    )
 
 
 class SentenceEncoder:

@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 from sfumato.clip.base import PictureTextSpec
 from sfumato.clip.calibration import Calibration
 from sfumato.clip.framing import SIDE, frame
-from sfumato.clip.sentences import SentenceEncoder
+from sfumato.clip.sentences import SentenceEncoder, encoder_of
 from sfumato.clip.sessions import open_session, run_session
 from sfumato.errors import ModelError
 from sfumato.models.catalogue import (
     WEIGHTS,
     read_sheet,
     sheet_identity,
-    verified_bytes,
     weight_bytes,
 )
 from sfumato.registry import own_picture_text_folder
@@ -92,10 +91,7 @@ class Sguardo:
                 f"{self.spec.name!r} was trained with another text encoder than this sfumato has.",
                 hint="Train it again with this version, or reinstall the version it came from.",
             )
-        network, vocabulary = (
-            verified_bytes(TEXT_FOLDER, name, digest) for name, digest in digests.items()
-        )
-        return SentenceEncoder(network, vocabulary)
+        return encoder_of(TEXT_FOLDER, digests["text.onnx"], digests["vocab.txt"])
 
 
 def _spec(name: str, sheet: dict[str, Any]) -> PictureTextSpec:

@@ -89,14 +89,21 @@ def weight_bytes(folder: Path, sheet: dict[str, Any], name: str) -> bytes:
 
     Raises: ModelError: not listed, missing, truncated or changed.
     """
+    return verified_bytes(folder, name, weight_digest(folder, sheet, name))
+
+
+def weight_digest(folder: Path, sheet: dict[str, Any], name: str) -> str:
+    """The sha256 that a sheet names for a weight file.
+
+    Raises: ModelError: the sheet does not list it.
+    """
     try:
-        digest = str(sheet["files"][name]["sha256"])
+        return str(sheet["files"][name]["sha256"])
     except (KeyError, TypeError):
         raise ModelError(
             f"The model folder {folder.name!r} is not complete: its model.json lists no {name}.",
             hint=how_to_mend(folder),
         ) from None
-    return verified_bytes(folder, name, digest)
 
 
 def verified_bytes(folder: Path, name: str, sha256: str) -> bytes:

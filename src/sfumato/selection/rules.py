@@ -17,7 +17,7 @@ __all__ = [
     "SelectionResult",
 ]
 
-DEFAULT_SKETCHES = 1  # of a prompt on the command line without --seed; 1 is no choice
+DEFAULT_SKETCHES = 4  # of a prompt on the command line without --seed; 1 is no choice
 MAX_BEST_OF = MAX_IMAGES
 MAX_RETRIES = 100
 MAX_BUDGET = 86_400.0  # seconds: a day
