@@ -8,11 +8,14 @@ nothing else can be written there.
 from __future__ import annotations
 
 import base64
+import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from types import FrameType
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -32,7 +35,7 @@ from mcp.types import (
 from pydantic import BaseModel, Field, ValidationError
 
 from sfumato import __version__
-from sfumato.errors import RequestError, SfumatoError
+from sfumato.errors import Cancelled, RequestError, SfumatoError
 from sfumato.gallery import Library, Picture
 from sfumato.request import Event, GenerationRequest, OnEvent
 from sfumato.server.atelier import MAX_DRAWN, Atelier
@@ -76,7 +79,8 @@ Seed = Annotated[
     Field(description="Same seed, same picture; several use seed + 1, ... Random if not given."),
 ]
 Side = Annotated[
-    int | None, Field(description="Pixels, 16 to 4096; 1024 if neither side is given.")
+    int | None,
+    Field(description="Pixels, 16 to 4096; one side alone makes a square, none 1024×1024."),
 ]
 
 
@@ -98,7 +102,7 @@ def make_server(atelier: Atelier) -> MCPServer[Any]:
 
 
 def serve(folder: Path | None, database: str | None, model: str | None) -> None:
-    """Serve on stdin and stdout until the client leaves.
+    """Serve on stdin and stdout until the client leaves or somebody presses Ctrl-C.
 
     Args:
         folder: the library; None is the person's own.
@@ -108,7 +112,17 @@ def serve(folder: Path | None, database: str | None, model: str | None) -> None:
     Raises: StorageError: the library cannot be opened; ModelError: there is no such model.
     """
     with Library.open(folder, database=database) as library:
+        signal.signal(signal.SIGINT, _leave)
         make_server(Atelier(library, model)).run("stdio")
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Ctrl-C: a thread waits for stdin and nothing can wake it, so the process goes with it.
+
+    Files are whole or not there, and finished pictures are kept: no more is lost than one that
+    was being drawn.
+    """
+    os._exit(Cancelled.exit_code)
 
 
 class _Server(MCPServer[Any]):
@@ -187,8 +201,8 @@ class _Tools:
             num_images=num_images,
             seed=seed,
             style=style,
-            width=width,
-            height=height,
+            width=height if width is None else width,
+            height=width if height is None else height,
             background=background,
             model=model,
         )

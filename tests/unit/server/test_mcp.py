@@ -305,11 +305,11 @@ def test_words_of_the_caller_win_over_the_recipe(atelier: Atelier, picture: Pict
 def test_search_finds_words_first_then_looks(
     atelier: Atelier, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clip, "DEFAULT_MODEL", "fake")
     one, other = (
         library.add(generate(prompt, model="fake", seed=1, width=64).images[0])
         for prompt in ("a paper boat", "a brass key")
     )
+    monkeypatch.setattr(clip, "DEFAULT_MODEL", "fake")
     result = call(atelier, "search", query="boat")
     found = [(hit["id"], hit["found_by"]) for hit in told(result)["pictures"]]
     assert found == [(one.id, "words"), (other.id, "looks")]
