@@ -140,7 +140,7 @@ class Gate:
 
     def _is_open(self, request: Request) -> bool:
         """The page itself holds no secret, and the addresses of files are signed."""
-        path = request.url.path
+        path = request.scope["path"]
         return path in _OPEN_PATHS or path.startswith(("/studio/", "/v1/files/"))
 
     def _key_of(self, request: Request) -> Key | None:
@@ -153,7 +153,7 @@ class Gate:
     def _check_length(self, request: Request) -> int:
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
         # A1111's pictures come as base64 inside JSON: a third longer than the files they are
-        big = kind.startswith("multipart/") or request.url.path.startswith("/sdapi/")
+        big = kind.startswith("multipart/") or request.scope["path"].startswith("/sdapi/")
         limit = MAX_UPLOAD_BYTES * 4 // 3 + MAX_JSON_BYTES if big else MAX_JSON_BYTES
         if kind.startswith("multipart/"):
             limit = MAX_UPLOAD_BYTES + MAX_JSON_BYTES
@@ -190,7 +190,7 @@ def _changes(request: Request) -> bool:
 def _scope_needed(request: Request) -> str:
     if not _changes(request):
         return "read"
-    path = request.url.path
+    path = request.scope["path"]
     if request.method in _MANAGING or path.endswith(("/import", "/purge", "/settings", "/options")):
         return "manage"
     return "draw"
