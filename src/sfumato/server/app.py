@@ -31,6 +31,7 @@ from sfumato.server.routes import (
     native_pictures,
     native_studio,
     openai,
+    reference,
 )
 from sfumato.server.schemas.native import job_out
 from sfumato.server.security import Gate
@@ -40,6 +41,7 @@ from sfumato.server.state import Server
 STUDIO = Path(__file__).resolve().parents[1] / "studio" / "static"
 _DIALECTS = (
     health, native_jobs, native_pictures, native_studio, openai, automatic1111, automatic1111_facts,
+    reference,
 )  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
         version=__version__,
         summary="Words into pictures, on your own machine.",
         openapi_url="/api/openapi.json",
-        docs_url=None,  # its page loads scripts from elsewhere
+        docs_url=None,  # its page loads scripts from elsewhere: see routes/reference.py
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_life,

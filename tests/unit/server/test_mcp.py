@@ -157,6 +157,11 @@ def test_large_pictures_are_kept_large_and_shown_small(atelier: Atelier, library
     assert library.get(told(result)["pictures"][0]["id"]).width == 1600
 
 
+@pytest.mark.parametrize("side", ["width", "height"])
+def test_one_side_alone_makes_a_square(atelier: Atelier, side: str) -> None:
+    assert shown(call(atelier, "draw", prompt="a red fox", **{side: 64}))[0].size == (64, 64)
+
+
 def test_svg_brings_the_paths(atelier: Atelier) -> None:
     result = call(atelier, "draw", prompt="a red fox", width=64, format="svg")
     resources = [part.resource for part in result.content if part.type == "resource"]
@@ -263,7 +268,7 @@ def test_what_was_finished_before_a_stop_is_kept(atelier: Atelier, library: Libr
         if event.kind == "finished":
             stop.set()
 
-    request = GenerationRequest(prompt="a fox", num_images=4, width=64, threads=1)
+    request = GenerationRequest(prompt="a fox", num_images=4, width=64, height=64, threads=1)
     with pytest.raises(Cancelled):
         atelier.draw(request, on_event=follow, stop=stop)
     assert library.count() == 1
@@ -275,7 +280,7 @@ def test_what_was_finished_before_a_stop_is_kept(atelier: Atelier, library: Libr
 @pytest.fixture
 def picture(library: Library) -> Picture:
     """A test card in the library."""
-    return library.add(generate("a red fox", model="fake", seed=7, width=64).images[0])
+    return library.add(generate("a red fox", model="fake", seed=7, width=64, height=64).images[0])
 
 
 def test_checks_name_and_paint_what_they_find(atelier: Atelier, tmp_path: Path) -> None:
@@ -306,7 +311,7 @@ def test_search_finds_words_first_then_looks(
     atelier: Atelier, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = (
-        library.add(generate(prompt, model="fake", seed=1, width=64).images[0])
+        library.add(generate(prompt, model="fake", seed=1, width=64, height=64).images[0])
         for prompt in ("a paper boat", "a brass key")
     )
     monkeypatch.setattr(clip, "DEFAULT_MODEL", "fake")
@@ -326,7 +331,7 @@ def test_search_does_without_a_picture_text_model(
         raise ModelError("There is none.")
 
     monkeypatch.setattr("sfumato.server.atelier.nearest", missing)
-    library.add(generate("a brass key", model="fake", seed=1, width=64).images[0])
+    library.add(generate("a brass key", model="fake", seed=1, width=64, height=64).images[0])
     found = told(call(atelier, "search", query="fox"))["pictures"]
     assert [hit["id"] for hit in found] == [picture.id]
     assert len(told(call(atelier, "search", query=""))["pictures"]) == 2
@@ -335,7 +340,7 @@ def test_search_does_without_a_picture_text_model(
 def test_a_lost_file_does_not_hide_the_others(
     atelier: Atelier, library: Library, picture: Picture
 ) -> None:
-    lost = library.add(generate("a grey fox", model="fake", seed=1, width=64).images[0])
+    lost = library.add(generate("a grey fox", model="fake", seed=1, width=64, height=64).images[0])
     lost.path.unlink()
     result = call(atelier, "search", query="fox")
     assert len(told(result)["pictures"]) == 2

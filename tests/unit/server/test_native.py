@@ -194,7 +194,11 @@ def test_export_is_a_zip_of_those_pictures(client: TestClient, picture: Picture)
         assert archive.testzip() is None
         manifest = json.loads(archive.read("manifest.json"))
         assert archive.read(manifest["pictures"][0]["file"]) == picture.path.read_bytes()
+    found = client.post("/api/v1/export", json={"query": {"q": "fox", "after": "2001-01-01"}})
+    assert (found.status_code, found.headers["content-type"]) == (200, "application/zip")
+    assert client.post("/api/v1/export", json={"query": {"q": "owl"}}).status_code == 422
     assert client.post("/api/v1/export", json={"ids": ["none"]}).status_code == 404
+    assert client.post("/api/v1/export", json={}).status_code == 422
 
 
 # ---------------------------------------------------------------- uploads
@@ -253,6 +257,14 @@ def test_an_upload_is_checked(client: TestClient) -> None:
 
 
 # ---------------------------------------------------------------- facts, settings, sweeps
+
+
+def test_the_page_of_the_apis_names_every_route_and_runs_nothing(client: TestClient) -> None:
+    page = client.get("/api/docs").text
+    for path in client.get("/api/openapi.json").json()["paths"]:
+        assert f">{path}<" in page
+    assert "<script" not in page and "style=" not in page
+    assert client.get("/api/docs.css").headers["content-type"].startswith("text/css")
 
 
 def test_models_and_about_say_what_a_request_may_use(client: TestClient) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -17,13 +16,14 @@ from starlette.responses import Response
 from sfumato.errors import RequestError, SfumatoError
 from sfumato.files import read_recipe
 from sfumato.gallery import Picture
-from sfumato.gallery import Query as Wanted
 from sfumato.plan import VARIATION_STRENGTHS, request_of, vary_plan
 from sfumato.registry import WRITERS
 from sfumato.request import GenerationPlan
 from sfumato.server import pictures
 from sfumato.server.bodies import StrictRoute
 from sfumato.server.schemas.native import (
+    ExportIn,
+    FilterIn,
     IdsIn,
     MarkIn,
     UpscaleIn,
@@ -42,33 +42,14 @@ MAX_FILES = 50
 @router.get("/pictures", summary="Pictures, newest first, or nearest first")
 def list_pictures(
     request: Request,
-    q: str = "",
+    filters: Annotated[FilterIn, Depends()],
     text: Annotated[str | None, Query(max_length=1000)] = None,
     like: str | None = None,
-    model: str | None = None,
-    style: str | None = None,
-    after: datetime | None = None,
-    before: datetime | None = None,
-    colour: str | None = None,
-    finding: str | None = None,
-    favourite: bool | None = None,
-    min_rating: int = 0,
-    tag: str | None = None,
-    collection: str | None = None,
-    source: str | None = None,
-    job: str | None = None,
-    trash: bool = False,
     limit: Annotated[int, Query(ge=1, le=200)] = 60,
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """``q`` searches words of recipes and labels; ``text`` and ``like`` what pictures show."""
-    library = server_of(request).library
-    wanted = Wanted(
-        text=q, model=model, style=style, since=_utc(after), until=_utc(before),
-        colour=colour, defect=finding,
-        favourite=favourite, min_rating=min_rating, tag=tag, collection=collection,
-        source=source, job_id=job, trashed=trash,
-    )  # fmt: skip
+    library, wanted = server_of(request).library, filters.wanted()
     if text is not None or like is not None:
         found = pictures.nearest(library, wanted, text=text, like=like, limit=limit)
         shown = [{**picture_out(match.picture), "score": round(match.score, 4)} for match in found]
@@ -253,12 +234,15 @@ async def check(
 
 
 @router.post("/export", summary="Pictures and a manifest as one zip file")
-def export(body: IdsIn, request: Request) -> Response:
-    """The pictures named by ``ids``, in their order."""
+def export(body: ExportIn, request: Request) -> Response:
+    """The pictures named by ``ids``, in their order, or those that ``query`` finds."""
     library = server_of(request).library
+    if (body.ids is None) == (body.query is None):
+        raise RequestError("Say which pictures.", hint="Send ids, or a query.")
+    wanted = None if body.query is None else body.query.wanted()
     folder = tempfile.TemporaryDirectory(prefix="sfumato-export-")
     try:
-        path = library.export(Path(folder.name) / "sfumato.zip", identities=body.ids)
+        path = library.export(Path(folder.name) / "sfumato.zip", wanted, identities=body.ids)
     except BaseException:
         folder.cleanup()
         raise
@@ -329,7 +313,3 @@ def _commands(plan: GenerationPlan, base: str) -> dict[str, str]:
         "curl": f"curl {shlex.quote(base + 'api/v1/jobs')} "
         f"-H 'Content-Type: application/json' -d {shlex.quote(body)}",
     }
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sfumato.colours import parse_background
 from sfumato.errors import RequestError
-from sfumato.gallery import Picture
+from sfumato.gallery import Picture, Query
 from sfumato.gallery.picture import finding_to_dict
 from sfumato.jobs import Job, JobQueue
 from sfumato.models import spec_of
@@ -96,6 +97,43 @@ class IdsIn(Strict):
     """Some pictures."""
 
     ids: Ids
+
+
+class FilterIn(BaseModel):
+    """Which pictures: the filters of their list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = ""
+    model: str | None = None
+    style: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    colour: str | None = None
+    finding: str | None = None
+    favourite: bool | None = None
+    min_rating: int = 0
+    tag: str | None = None
+    collection: str | None = None
+    source: str | None = None
+    job: str | None = None
+    trash: bool = False
+
+    def wanted(self) -> Query:
+        """The same for the library. Raises: RequestError: values that cannot be."""
+        return Query(
+            text=self.q, model=self.model, style=self.style, since=_utc(self.after),
+            until=_utc(self.before), colour=self.colour, defect=self.finding,
+            favourite=self.favourite, min_rating=self.min_rating, tag=self.tag,
+            collection=self.collection, source=self.source, job_id=self.job, trashed=self.trash,
+        )  # fmt: skip
+
+
+class ExportIn(Strict):
+    """Pictures by their ids, or all that match."""
+
+    ids: Ids | None = None
+    query: FilterIn | None = None
 
 
 class Axis(Strict):
@@ -230,3 +268,7 @@ def picture_out(picture: Picture) -> dict[str, Any]:
 def _finding(values: dict[str, Any]) -> dict[str, Any]:
     values.pop("mask", None)  # long, and the overlay shows it
     return values
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=timezone.utc)
