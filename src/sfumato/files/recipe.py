@@ -269,7 +269,7 @@ def _read_bytes(path: Path) -> bytes:
                 raise RequestError(f"{path} is not a file.", hint="Give a picture file.")
             if status.st_size > MAX_FILE_BYTES:
                 raise StorageError(f"{path} is larger than 128 MiB.", hint="It was not read.")
-            return file.read(MAX_FILE_BYTES)
+            return file.read(status.st_size)  # a larger number would be allocated first
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         hint = (
