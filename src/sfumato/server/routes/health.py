@@ -10,7 +10,7 @@ from sfumato import __version__
 from sfumato.errors import SfumatoError
 from sfumato.server.state import server_of
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["Health"])
 
 
 @router.get("/healthz", summary="Whether the process answers")

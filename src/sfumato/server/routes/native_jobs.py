@@ -21,7 +21,7 @@ from sfumato.server.problems import Problem
 from sfumato.server.schemas.native import DrawIn, job_out
 from sfumato.server.state import owner_of, server_of
 
-router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/v1", tags=["Jobs"], route_class=StrictRoute)
 
 KEEP_ALIVE_SECONDS = 15.0
 _STATES: tuple[JobState, ...] = get_args(JobState)

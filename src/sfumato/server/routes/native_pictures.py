@@ -33,7 +33,7 @@ from sfumato.server.schemas.native import (
 )
 from sfumato.server.state import address_of, owner_of, require_token, server_of
 
-router = APIRouter(prefix="/api/v1", tags=["pictures"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/v1", tags=["Pictures"], route_class=StrictRoute)
 
 _FOR_EVER = "private, max-age=31536000, immutable"
 MAX_FILES = 50

@@ -30,7 +30,7 @@ from sfumato.server.security import SESSION_COOKIE
 from sfumato.server.settings import MAX_UPLOAD_BYTES, MAX_UPLOAD_PIXELS
 from sfumato.server.state import address_of, owner_of, server_of
 
-router = APIRouter(prefix="/api/v1", tags=["studio"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/v1", tags=["Facts, settings, sweeps"], route_class=StrictRoute)
 
 
 @router.get("/about", summary="Version, limits, and the token for uploads")

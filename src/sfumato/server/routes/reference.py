@@ -24,7 +24,7 @@ body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.6 system-ui, sans-serif; }
 main, header { max-width: 60rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 3rem; }
-h1 { margin: 0; font-weight: 650; letter-spacing: -0.02em; }
+h1 { margin: 0; font-weight: 650; line-height: 1.2; letter-spacing: -0.02em; }
 header p { margin: 0.4rem 0 0; color: var(--quiet); max-width: 44rem; }
 nav { display: flex; flex-wrap: wrap; gap: 0.4rem 1.1rem; margin: 1.5rem 0; }
 a { color: var(--accent); }
@@ -46,6 +46,7 @@ th, td { padding: 0.3rem 0.8rem 0.3rem 0; vertical-align: top; border-top: 1px s
 thead th { border-top: 0; }
 code { font: 0.86rem/1.5 ui-monospace, monospace; background: var(--code); border-radius: 0.25rem;
   padding: 0.08rem 0.3rem; overflow-wrap: anywhere; }
+@media (max-width: 40rem) { .summary { margin-left: 0; width: 100%; } }
 footer { color: var(--quiet); font-size: 0.9rem; padding: 3rem 0; }
 """
 
