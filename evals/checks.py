@@ -58,9 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SfumatoError as error:
         print(error.one_line(), file=sys.stderr)
         return error.exit_code
+    drawings = "" if asked.drawings is None else f"--drawings {asked.drawings} "
     command = (
         "python evals/checks.py --data data/curated --data data/judge "
-        f"--icons {asked.icons} --plants {asked.plants} --write-docs"
+        f"--icons {asked.icons} {drawings}--plants {asked.plants} --write-docs"
     )
     record = make_record("checks", command, figures)
     append_record(record, asked.results)
