@@ -25,8 +25,12 @@ Examples:
 @click.command(epilog=EXAMPLES, short_help="Answer a question about a picture.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("question")
-@click.option("--model", metavar="NAME|PATH", help="A picture-text or question-answering model.")
-@click.option("--json", "as_json", is_flag=True, help="Answer, confidence and reason as JSON.")
+@click.option(
+    "--model", metavar="NAME|PATH", help="A model that compares, or that answers questions."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print answer, confidence and reason as JSON."
+)
 def ask(file: Path, question: str, model: str | None, as_json: bool) -> None:
     """Answer a QUESTION about FILE: colours, counts, shapes, grounds, presence, names.
 

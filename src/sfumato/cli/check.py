@@ -41,19 +41,19 @@ read (whatever was found in the others).
 @click.command(epilog=EXAMPLES, short_help="Say what is wrong with pictures.")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--prompt", metavar="TEXT", help="What they should show, where no recipe says it.")
-@click.option("--only", metavar="NAMES", help="Run these checks alone, parted by commas.")
-@click.option("--skip", metavar="NAMES", help="Leave these checks out.")
+@click.option("--only", metavar="NAMES", help="Run these checks alone, separated by commas.")
+@click.option("--skip", metavar="NAMES", help="Leave these checks out, separated by commas.")
 @click.option(
     "--fail-on",
     type=click.Choice((*LEVELS, "never")),
     default="warning",
     show_default=True,
-    help="Exit with 1 when something as bad as this is found.",
+    help="Exit with 1 when something this bad, or worse, is found.",
 )
-@click.option("--overlay", metavar="DIR", help="Paint what was found on copies, here.")
-@click.option("--list", "list_", is_flag=True, help="Every check and what it needs, then stop.")
+@click.option("--overlay", metavar="DIR", help="Save copies here with what was found painted on.")
+@click.option("--list", "list_", is_flag=True, help="Only list every check and what it needs.")
 @click.option("-q", "--quiet", is_flag=True, help="Name only the pictures that fail.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each picture.")
 def check(
     files: tuple[Path, ...],
     prompt: str | None,

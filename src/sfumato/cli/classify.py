@@ -23,11 +23,20 @@ Examples:
 
 @click.command(epilog=EXAMPLES, short_help="Say which of your labels a picture shows.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--labels", metavar="A,B,C", help="What to choose from, parted by commas.")
-@click.option("--labels-from", metavar="FILE", type=click.Path(path_type=Path), help="One a line.")
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Labels to show.")
-@click.option("--model", metavar="NAME|PATH", help="Which picture-text model looks.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture, all labels.")
+@click.option("--labels", metavar="A,B,C", help="What to choose from, separated by commas.")
+@click.option(
+    "--labels-from",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A text file, a label a line.",
+)
+@click.option(
+    "--top", type=click.IntRange(1), default=5, show_default=True, help="How many labels to show."
+)
+@click.option("--model", metavar="NAME|PATH", help="The model that compares pictures with words.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print all labels, one JSON object for each picture."
+)
 def classify(
     files: tuple[Path, ...],
     labels: str | None,

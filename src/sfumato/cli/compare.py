@@ -32,15 +32,22 @@ class Difference:
     share: float  # of the pixels that differ at all
 
 
-@click.command(short_help="Compare two pictures and their recipes.")
+@click.command(
+    short_help="Compare two pictures and their recipes.",
+    epilog="""\b
+Examples:
+  sfumato compare a-red-fox-7.png a-red-fox-8.png
+  sfumato compare before.png after.png --out difference.png
+""",
+)
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @click.option("--out", metavar="FILE", help="Save a picture of the differences (png).")
-@click.option("--json", "as_json", is_flag=True, help="The comparison as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(first: Path, second: Path, out: str | None, as_json: bool) -> None:
     """Compare two pictures: their pixels, and what their recipes say differently.
 
-    Exits with 0 when the pixels are identical and with 1 when they are not, like cmp.
+    The exit code is 0 when the pixels are identical and 1 when they are not.
     """
     import numpy as np
 
@@ -52,8 +59,8 @@ def compare(first: Path, second: Path, out: str | None, as_json: bool) -> None:
     comparable = sizes[0] == sizes[1]
     if out is not None and not comparable:
         raise RequestError(
-            f"The pictures are {sizes[0]} and {sizes[1]}: their difference is no picture.",
-            hint="Leave --out out.",
+            f"The pictures are {sizes[0]} and {sizes[1]}: their difference cannot be drawn.",
+            hint="Compare pictures of one size, or do without --out.",
         )
     identical = comparable and bool(np.array_equal(one, other))
     difference = measure(one, other) if comparable else None

@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 
 PICTURE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 _IDS = click.argument("pictures", metavar="ID...", nargs=-1, required=True)
-_JSON = click.option("--json", "as_json", is_flag=True, help="What was done, as JSON.")
-_QUIET = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+_QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 
 
-@click.command(short_help="Star pictures.")
+@click.command(
+    short_help="Star pictures.",
+    epilog="""\b
+Examples:
+  sfumato gallery favourite 9f3kq2mt
+  sfumato gallery favourite --remove 9f3kq2mt
+""",
+)
 @_IDS
 @click.option("--remove", is_flag=True, help="Take the star away.")
 @_JSON
@@ -36,7 +43,13 @@ def favourite(
     _mark(opened(), pictures, as_json, favourite=not remove)
 
 
-@click.command(short_help="Rate pictures from 0 to 5.")
+@click.command(
+    short_help="Rate pictures from 0 to 5.",
+    epilog="""\b
+Examples:
+  sfumato gallery rate 5 9f3kq2mt
+""",
+)
 @click.argument("rating", type=click.IntRange(0, 5), metavar="0-5")
 @_IDS
 @_JSON
@@ -48,7 +61,14 @@ def rate(
     _mark(opened(), pictures, as_json, rating=rating)
 
 
-@click.command(short_help="Tag pictures.")
+@click.command(
+    short_help="Tag pictures.",
+    epilog="""\b
+Examples:
+  sfumato gallery tag logo 9f3kq2mt x7d0m4ne
+  sfumato gallery tag logo --remove 9f3kq2mt
+""",
+)
 @click.argument("name", metavar="TAG")
 @_IDS
 @click.option("--remove", is_flag=True, help="Take the tag away.")
@@ -66,7 +86,13 @@ def tag(
     _mark(opened(), pictures, as_json, **{"remove_tags" if remove else "add_tags": (name,)})
 
 
-@click.command(short_help="Put pictures into a collection.")
+@click.command(
+    short_help="Put pictures into a collection.",
+    epilog="""\b
+Examples:
+  sfumato gallery collection "for the website" 9f3kq2mt
+""",
+)
 @click.argument("name", metavar="COLLECTION")
 @_IDS
 @click.option("--remove", is_flag=True, help="Take them out of it.")
@@ -84,7 +110,13 @@ def collection(
     _mark(opened(), pictures, as_json, **{"remove_from" if remove else "add_to": (name,)})
 
 
-@click.command(short_help="Move pictures to the trash.")
+@click.command(
+    short_help="Move pictures to the trash.",
+    epilog="""\b
+Examples:
+  sfumato gallery trash 9f3kq2mt
+""",
+)
 @_IDS
 @_JSON
 @click.pass_obj
@@ -94,7 +126,13 @@ def trash(opened: Callable[[], Library], /, pictures: tuple[str, ...], as_json: 
     _say(library.trash(_resolved(library, pictures)), "moved to the trash", as_json)
 
 
-@click.command(short_help="Take pictures out of the trash.")
+@click.command(
+    short_help="Take pictures out of the trash.",
+    epilog="""\b
+Examples:
+  sfumato gallery restore 9f3kq2mt
+""",
+)
 @_IDS
 @_JSON
 @click.pass_obj
@@ -104,7 +142,14 @@ def restore(opened: Callable[[], Library], /, pictures: tuple[str, ...], as_json
     _say(library.restore(_resolved(library, pictures)), "restored", as_json)
 
 
-@click.command(short_help="Delete what is in the trash for good.")
+@click.command(
+    short_help="Delete what is in the trash for good.",
+    epilog="""\b
+Examples:
+  sfumato gallery purge
+  sfumato gallery purge 9f3kq2mt --yes
+""",
+)
 @click.argument("pictures", metavar="[ID]...", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_JSON
@@ -128,7 +173,15 @@ def purge(
     _say(library.purge(chosen), "deleted for good", as_json)
 
 
-@click.command("import", short_help="Copy pictures and folders of pictures into the library.")
+@click.command(
+    "import",
+    short_help="Copy pictures and folders of pictures into the library.",
+    epilog="""\b
+Examples:
+  sfumato gallery import ~/Pictures/outputs
+  sfumato gallery import fox.png owl.png --tag animal
+""",
+)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--tag", "tags", multiple=True, help="Give each this tag; may be repeated.")
 @click.option("--collection", "collections", multiple=True, help="Put each into this collection.")
@@ -176,7 +229,13 @@ def import_(
         click.get_current_context().exit(StorageError.exit_code)
 
 
-@click.command(short_help="Check every file, mend what can be mended.")
+@click.command(
+    short_help="Check every file, mend what can be mended.",
+    epilog="""\b
+Examples:
+  sfumato gallery heal
+""",
+)
 @_JSON
 @_QUIET
 @click.pass_obj
@@ -184,7 +243,7 @@ def heal(opened: Callable[[], Library], /, as_json: bool, quiet: bool) -> None:
     """Check the database and every file against one another, and mend what can be.
 
     A damaged database is set aside and rebuilt from the pictures' own files. Pictures whose file
-    is gone stay listed: the file may come back. Exits with 6 when something is lost.
+    is gone stay listed: the file may come back. The exit code is 6 when something is lost.
     """
     healed = opened().heal()
     if as_json:
@@ -220,7 +279,14 @@ def make_export(
 ) -> click.Command:
     """The command ``export``, with the options that choose pictures."""
 
-    @click.command(short_help="Write pictures and a manifest to a zip file.")
+    @click.command(
+        short_help="Write pictures and a manifest to a zip file.",
+        epilog="""\b
+Examples:
+  sfumato gallery export --min-rating 4 best.zip
+  sfumato gallery export two.zip 9f3kq2mt x7d0m4ne
+""",
+    )
     @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
     @click.argument("pictures", metavar="[ID]...", nargs=-1)
     @filters
@@ -301,5 +367,5 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
         elif path.exists():
             found.append(path)
         else:
-            raise StorageError(f"{path} does not exist.")
+            raise StorageError(f"{path} does not exist.", hint="Check the name.")
     return found

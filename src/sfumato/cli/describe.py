@@ -24,8 +24,10 @@ Examples:
 
 @click.command(epilog=EXAMPLES, short_help="Write four prompts for something like a picture.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--model", metavar="NAME|PATH", help="A picture-text or captioning model.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture.")
+@click.option(
+    "--model", metavar="NAME|PATH", help="A model that compares, or that writes captions."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each picture.")
 def describe(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
     """Write four prompts for something like each of FILES, from full to terse.
 

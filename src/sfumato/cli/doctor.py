@@ -30,12 +30,19 @@ class Examined:
     seconds: float | None = None
 
 
-@click.command(short_help="Say what is installed and what works.")
-@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+@click.command(
+    short_help="Say what is installed and what works.",
+    epilog="""\b
+Examples:
+  sfumato doctor
+  sfumato doctor --json > report.json
+""",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:
     """Say what is installed, what works and how fast.
 
-    Draws one small picture with each model. Exits with 1 if something essential is broken.
+    Draws one small picture with each model. The exit code is 1 if something essential is broken.
     """
     findings = []
     for finding in _examine_all():

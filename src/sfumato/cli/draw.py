@@ -40,7 +40,9 @@ Examples:
 @click.command(epilog=EXAMPLES, short_help="Draw pictures from words: the default command.")
 @click.argument("words", nargs=-1, metavar="[PROMPT | -]")
 @click.option("-n", "--num-images", type=int, help="How many pictures; each has its own seed.")
-@click.option("--seed", type=params.SEED, help="Same seed, same picture. Several use seed + 1, ...")
+@click.option(
+    "--seed", type=params.SEED, help="Repeats a picture; several use seed + 1, seed + 2, ..."
+)
 @click.option(
     "--best-of", type=int, metavar="N", help="Draw N sketches, finish the one that fits best."
 )
@@ -50,7 +52,7 @@ Examples:
     type=params.DURATION,
     help="Draw again until clean or until this time is over, for each picture: 30 or 1m30s.",
 )
-@click.option("--ranker", metavar="NAME|PATH", help="Which picture-text model compares.")
+@click.option("--ranker", metavar="NAME|PATH", help="The model that compares pictures with words.")
 @click.option(
     "--size",
     type=params.SIZE,
@@ -58,7 +60,7 @@ Examples:
     help="Pixels, 16 to 4096 a side; 1024x1024 if not given.",
 )
 @click.option("--ar", type=params.ASPECT, help="Aspect ratio; the longest side is that of --size.")
-@click.option("--steps", type=int, help="More steps, finer and slower.")
+@click.option("--steps", type=int, help="Steps of drawing: more are finer and slower.")
 @click.option("--guidance", type=float, help="How closely to follow the words; 1 is off.")
 @click.option("--negative", metavar="TEXT", help="What the picture should not show.")
 @click.option("--style", type=params.STYLE, help="One of the model's styles (sfumato models).")
@@ -68,19 +70,19 @@ Examples:
     "-o",
     "--output",
     metavar="FILE|DIR|-",
-    help="A file; a folder (a new one ends with /); or - for stdout.",
+    help="A file, a folder (a new one ends with /), or - for stdout.",
 )
-@click.option("--from", "source", metavar="FILE", help="A prompt a line (.txt), or .csv / .jsonl.")
+@click.option("--from", "source", metavar="FILE", help="A file of prompts: .txt, .csv or .jsonl.")
 @click.option("--model", type=params.MODEL, help="Which model draws.")
 @click.option("--sampler", type=params.SAMPLER, help="How noise is turned into a picture.")
 @click.option("--scheduler", type=params.SCHEDULER, help="How the steps are spaced.")
 @click.option("--device", metavar="DEVICE", help="Where to compute: auto or cpu.")
-@click.option("--threads", type=int, help="CPU threads; all cores if not given.")
+@click.option("--threads", type=int, help="Processor threads; all cores if not given.")
 @click.option("--open", "open_", is_flag=True, help="Open the first picture when done.")
 @click.option("--show/--no-show", default=None, help="Preview in the terminal; on where it can.")
 @click.option("--no-metadata", is_flag=True, help="Leave the recipe out of the file.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each picture.")
 def draw(
     words: tuple[str, ...],
     source: str | None,

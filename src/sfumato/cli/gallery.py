@@ -28,7 +28,8 @@ SHORT_ID = 8  # characters that the lists show; any command takes them for the w
 @click.group(
     short_help="Keep, find and sort pictures.",
     epilog="""\b
-  sfumato gallery import ~/Pictures/outputs    with the recipes of AUTOMATIC1111, ComfyUI, InvokeAI
+Examples:
+  sfumato gallery import ~/Pictures/outputs    other programs' recipes come along
   sfumato gallery search red fox               words of prompts and tags, or their beginnings
   sfumato gallery search --shows "a blue car"  what pictures show, whatever their prompt said
   sfumato gallery rate 5 9f3kq2mt              by the last characters of an id
@@ -69,11 +70,20 @@ def filters(command: _Command) -> _Command:
     for option in reversed(
         (
             click.option("--model", help="Drawn by this model."),
-            click.option("--since", type=click.DateTime(), help="Made then or later."),
-            click.option("--until", type=click.DateTime(), help="Made before."),
+            click.option(
+                "--since",
+                type=click.DateTime(),
+                metavar="DATE",
+                help="Made then or later: 2026-11-30, or with a time, 2026-11-30T18:00:00.",
+            ),
+            click.option(
+                "--until", type=click.DateTime(), metavar="DATE", help="Made before then."
+            ),
             click.option("--colour", "--color", "colour", help="Showing this colour."),
             click.option(
-                "--defect", metavar="NAME", help="With this finding of a check; or any, or none."
+                "--defect",
+                metavar="NAME",
+                help="In which this check found something; or any, or none.",
             ),
             click.option("--favourite", "--favorite", "favourite", is_flag=True, help="Starred."),
             click.option(
@@ -81,8 +91,10 @@ def filters(command: _Command) -> _Command:
             ),
             click.option("--tag", help="With this tag."),
             click.option("--collection", help="In this collection."),
-            click.option("--source", help="Of sfumato, automatic1111, comfyui, invokeai, none."),
-            click.option("--trashed", is_flag=True, help="In the trash instead."),
+            click.option(
+                "--source", help="Made by sfumato, automatic1111, comfyui, invokeai or none."
+            ),
+            click.option("--trashed", is_flag=True, help="Those in the trash instead."),
         )
     ):
         command = option(command)
@@ -102,12 +114,23 @@ def make_query(text: str, options: dict[str, Any]) -> Query:
     )
 
 
-@gallery.command("list", short_help="List pictures, newest first.")
+@gallery.command(
+    "list",
+    short_help="List pictures, newest first.",
+    epilog="""\b
+Examples:
+  sfumato gallery list --since 2026-11-01 --min-rating 4
+  sfumato gallery list --colour orange --defect none
+  sfumato gallery list --tag old --ids | xargs sfumato gallery trash
+""",
+)
 @filters
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
-@click.option("--cursor", help="Go on after the page that gave this cursor.")
+@click.option(
+    "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many."
+)
+@click.option("--cursor", help="The page after the one that named this cursor.")
 @click.option("--ids", is_flag=True, help="Whole ids and nothing else, for scripts.")
-@click.option("--json", "as_json", is_flag=True, help="The page as JSON, with its cursor.")
+@click.option("--json", "as_json", is_flag=True, help="Print the page and the next cursor as JSON.")
 @click.pass_obj
 def list_(
     opened: Callable[[], Library],
@@ -134,14 +157,24 @@ def list_(
         click.echo(f"More: --cursor {page.next_cursor}", err=True)
 
 
-@gallery.command(short_help="Find pictures by words, or by what they show.")
+@gallery.command(
+    short_help="Find pictures by words, or by what they show.",
+    epilog="""\b
+Examples:
+  sfumato gallery search red fox
+  sfumato gallery search --shows "a blue car" --limit 5
+  sfumato gallery search --like 9f3kq2mt
+""",
+)
 @click.argument("words", nargs=-1)
-@click.option("--shows", metavar="WORDS", help="By what pictures show, best first.")
+@click.option("--shows", metavar="WORDS", help="Compare with what pictures show, best first.")
 @click.option("--like", metavar="ID|FILE", help="Those most like this picture, best first.")
 @filters
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many."
+)
 @click.option("--ids", is_flag=True, help="Whole ids and nothing else, for scripts.")
-@click.option("--json", "as_json", is_flag=True, help="The pictures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the pictures as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.pass_obj
 def search(
@@ -158,8 +191,8 @@ def search(
 ) -> None:
     """Find pictures: WORDS of prompts, tags and file names, or their beginnings.
 
-    "Quoted words" stand in a row, -word leaves out (after a lone --). With --shows or --like the
-    pictures themselves are compared; those that are new to it are looked at first.
+    "Quoted words" stand in a row, -word leaves a word out (after a lone --). With --shows or
+    --like the pictures themselves are compared; new ones are looked at first.
     """
     if sum(map(bool, (shows, like))) > 1 or not (words or shows or like):
         raise RequestError(
@@ -179,9 +212,15 @@ def search(
         _print_pictures((picture for picture, _ in found), ids=ids)
 
 
-@gallery.command(short_help="Everything about one picture.")
+@gallery.command(
+    short_help="Show everything about one picture.",
+    epilog="""\b
+Examples:
+  sfumato gallery show 9f3kq2mt
+""",
+)
 @click.argument("picture", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_obj
 def show(opened: Callable[[], Library], /, picture: str, as_json: bool) -> None:
     """Show where a picture is and everything the library knows of it."""
@@ -201,8 +240,14 @@ def show(opened: Callable[[], Library], /, picture: str, as_json: bool) -> None:
         click.echo(f"{finding.severity:16} {printable(finding.message)}")
 
 
-@gallery.command(short_help="Where the library is, and how much it holds.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@gallery.command(
+    short_help="Say where the library is, and how much it holds.",
+    epilog="""\b
+Examples:
+  sfumato gallery path
+""",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_obj
 def path(opened: Callable[[], Library], /, as_json: bool) -> None:
     """Say where the library is, how many pictures it holds, and what labels they have."""

@@ -21,9 +21,16 @@ _MAKERS = {
 }
 
 
-@click.command(short_help="Show the recipe inside a picture file.")
+@click.command(
+    short_help="Show the recipe inside a picture file.",
+    epilog="""\b
+Examples:
+  sfumato info a-red-fox-7.png
+  sfumato info from-comfyui.png --json
+""",
+)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Everything the file says, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything the file says as JSON.")
 def info(file: Path, as_json: bool) -> None:
     """Show the recipe inside FILE: prompt, seed, model and the rest.
 

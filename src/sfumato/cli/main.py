@@ -96,6 +96,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
+Examples:
   sfumato "a red fox"            draws it (short for: sfumato draw "a red fox")
   sfumato draw --help            every option of drawing
   sfumato -- models              draws the word "models"
@@ -162,9 +163,10 @@ def _usage_line(error: click.UsageError) -> str:
     sentence = error.format_message()
     if type(error) is click.BadParameter and error.param is not None:
         sentence = f"{error.param.get_error_hint(error.ctx)}: {error.message}"
-    sentence = sentence.rstrip(".")
+    if not sentence.endswith((".", "?")):
+        sentence += "."
     command = error.ctx.command_path if error.ctx is not None else "sfumato"
-    return f"{sentence}. See: {command} --help"
+    return f"{sentence} See: {command} --help"
 
 
 def _never_fail_to_print() -> None:

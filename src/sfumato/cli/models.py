@@ -32,10 +32,17 @@ class Speed:
     cores: int
 
 
-@click.command(short_help="List the models, their styles and speed.")
+@click.command(
+    short_help="List the models, their styles and speed.",
+    epilog="""\b
+Examples:
+  sfumato models
+  sfumato models chiaro --measure
+""",
+)
 @click.argument("name", type=params.MODEL, required=False, metavar="[NAME]")
 @click.option("--measure", is_flag=True, help="Draw two pictures with each model and time one.")
-@click.option("--json", "as_json", is_flag=True, help="Everything about each model, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything about each model as JSON.")
 def models(name: str | None, measure: bool, as_json: bool) -> None:
     """List the models: what they are, size, licence, styles, speed.
 

@@ -41,7 +41,7 @@ class SizeType(_ParamType):
             return value
         match = re.fullmatch(r"\s*([+-]?\d+)(?:\s*[xX×*]\s*([+-]?\d+))?\s*", str(value), re.ASCII)
         if match is None:
-            self.fail(f"{value!r} is no size: write it like 1024x768.", param, ctx)
+            self.fail(f"{value!r} is not a size: write it like 1024x768.", param, ctx)
         sides = tuple(_whole(part) for part in match.groups(default=match.group(1)))
         for side in sides:
             if not MIN_SIDE <= side <= MAX_SIDE:
@@ -67,7 +67,7 @@ class AspectType(_ParamType):
         number = r"(\d{1,6}(?:\.\d{1,6})?)"
         match = re.fullmatch(rf"\s*{number}\s*[:/xX]\s*{number}\s*", str(value), re.ASCII)
         if match is None:
-            self.fail(f"{value!r} is no aspect ratio: write it like 16:9.", param, ctx)
+            self.fail(f"{value!r} is not an aspect ratio: write it like 16:9.", param, ctx)
         across, down = float(match.group(1)), float(match.group(2))
         if across == 0 or down == 0:
             self.fail(f"{value!r} has a side of zero: write it like 16:9.", param, ctx)
@@ -84,7 +84,7 @@ class SeedType(_ParamType):
         text = str(value).strip()
         if not re.fullmatch(r"[+-]?\d+", text, re.ASCII) or not 0 <= _whole(text) <= MAX_SEED:
             self.fail(
-                f"{value!r} is no seed: give a whole number from 0 to {MAX_SEED}, "
+                f"{value!r} is not a seed: give a whole number from 0 to {MAX_SEED}, "
                 "or leave it out for a new picture each time.",
                 param,
                 ctx,
@@ -107,7 +107,7 @@ class DurationType(_ParamType):
         parts = () if match is None else match.groups(default="0")
         total = sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
         if total == 0:
-            self.fail(f"{value!r} is no length of time: write it like 30 or 1m30s.", param, ctx)
+            self.fail(f"{value!r} is not a length of time: write it like 30 or 1m30s.", param, ctx)
         return total
 
 

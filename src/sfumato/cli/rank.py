@@ -32,8 +32,8 @@ Examples:
 @click.argument("prompt")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), help="Show only the best; all if not given.")
-@click.option("--model", metavar="NAME|PATH", help="Which picture-text model compares.")
-@click.option("--json", "as_json", is_flag=True, help="The order as JSON.")
+@click.option("--model", metavar="NAME|PATH", help="The model that compares pictures with words.")
+@click.option("--json", "as_json", is_flag=True, help="Print the order as JSON.")
 def rank(
     prompt: str, files: tuple[Path, ...], top: int | None, model: str | None, as_json: bool
 ) -> None:

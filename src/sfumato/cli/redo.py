@@ -18,20 +18,27 @@ if TYPE_CHECKING:
     from sfumato.request import GenerationPlan
 
 
-@click.command(short_help="Draw a picture again from its own file.")
+@click.command(
+    short_help="Draw a picture again from its own file.",
+    epilog="""\b
+Examples:
+  sfumato redo a-red-fox-7.png                  are the pixels the same?
+  sfumato redo a-red-fox-7.png -o again.png     and keep what was drawn
+""",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     metavar="FILE|DIR|-",
-    help="Save the new picture, - for stdout; else only compare.",
+    help="Save the new picture; - for stdout. Only compare if not given.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Answer with the exit code alone.")
 def redo(file: Path, output: str | None, as_json: bool, quiet: bool) -> None:
-    """Draw FILE again from its recipe and compare the pixels' hashes.
+    """Draw FILE again from its recipe and compare the two, pixel for pixel.
 
-    Exits with 0 when they are identical and with 1 when they are not; then it says why.
+    The exit code is 0 when they are identical and 1 when they are not; then it says why.
     """
     from sfumato.cli.session import Session
     from sfumato.files import encode_image, read_recipe, save_image

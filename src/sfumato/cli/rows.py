@@ -91,7 +91,7 @@ def _csv_rows(name: str, text: str) -> Iterator[Row]:
                 continue
             yield _typed_row(reader.line_num, dict(zip(header, cells, strict=False)))
     except csv.Error as error:
-        raise RequestError(f"{name} line {reader.line_num} is no CSV: {error}.") from None
+        raise RequestError(f"{name} line {reader.line_num} is not CSV: {error}.") from None
 
 
 def _json_rows(text: str) -> Iterator[Row]:
@@ -101,10 +101,10 @@ def _json_rows(text: str) -> Iterator[Row]:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield Row(line=number, error=RequestError(f"The line is no JSON: {error}."))
+            yield Row(line=number, error=RequestError(f"The line is not JSON: {error}."))
             continue
         if not isinstance(value, dict):
-            yield Row(line=number, error=RequestError("The line is no JSON object."))
+            yield Row(line=number, error=RequestError("The line is not a JSON object."))
             continue
         cells = {_column(key): cell for key, cell in value.items()}
         unknown = next((column for column in cells if column not in COLUMNS), None)

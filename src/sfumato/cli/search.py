@@ -34,18 +34,27 @@ _THUMBNAIL = 96  # pixels in the terminal: twenty hits should not scroll away
 @click.argument("query")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many."
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    help="How many pictures.",
 )
-@click.option("--html", metavar="FILE", type=click.Path(path_type=Path), help="Write a sheet.")
-@click.option("--model", metavar="NAME|PATH", help="Which picture-text model looks.")
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write a page of thumbnails.",
+)
+@click.option("--model", metavar="NAME|PATH", help="The model that compares pictures with words.")
 @click.option(
     "--index",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Keep what was seen here, not in the cache folder.",
+    help="Keep the index here, not in the cache folder.",
 )
 @click.option("--show/--no-show", default=None, help="Thumbnails in the terminal; on where it can.")
-@click.option("--json", "as_json", is_flag=True, help="What was found, and skipped, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found and skipped as JSON.")
 def search(
     query: str,
     folder: Path,
@@ -59,7 +68,7 @@ def search(
     """Find the pictures below FOLDER that fit QUERY best: words, or a picture file to resemble.
 
     The first search looks at every picture and remembers it in an index; later ones look only at
-    what is new or changed. Each line is a cosine, 1 at most, and a file. Pictures that cannot be
+    what is new or changed. Each line is a score, 1 at most, and a file. Pictures that cannot be
     read are named and left out, and the exit code is then 6; what was found is printed all the
     same.
     """

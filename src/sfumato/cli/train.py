@@ -27,7 +27,14 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _EXISTING_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  sfumato train data icons --out data/icons
+  sfumato train chiaro --data my-icons --out my-run --from-weights chiaro
+  sfumato train export my-run --data my-run/data --name my-icons
+""",
+)
 def train() -> None:
     """Make training data, train a model of your own, export it.
 
@@ -35,12 +42,24 @@ def train() -> None:
     """
 
 
-@train.group()
+@train.group(
+    epilog="""\b
+Examples:
+  sfumato train data icons --out data/icons
+""",
+)
 def data() -> None:
     """Build the folders of pictures and captions that training reads."""
 
 
-@data.command()
+@data.command(
+    short_help="Build a set from pinned packs of free icons.",
+    epilog="""\b
+Examples:
+  sfumato train data icons --out data/icons
+  sfumato train data icons --preset judge --out data/judge
+""",
+)
 @click.option("--out", type=_FOLDER, required=True, help="The new folder to build.")
 @click.option(
     "--preset",
@@ -62,16 +81,26 @@ def icons(out: Path, preset: str, cache: Path | None) -> None:
     click.echo(f"The data set is in {out}.")
 
 
-@train.command(short_help="Train chiaro, or fine-tune it.")
-@click.option("--data", "data_", type=_EXISTING_FOLDER, required=True, help="Pictures, captions.")
+@train.command(
+    short_help="Train chiaro, or fine-tune it.",
+    epilog="""\b
+Examples:
+  sfumato train chiaro --data my-icons --out my-run --from-weights chiaro
+  sfumato train chiaro --data data/icons --out runs/chiaro --minutes 180
+  sfumato train chiaro --data data/icons --out runs/chiaro --resume
+""",
+)
+@click.option(
+    "--data", "data_", type=_EXISTING_FOLDER, required=True, help="Pictures and captions."
+)
 @click.option("--preset", default="whole-picture", show_default=True, help="The size of model.")
 @click.option("--out", type=_FOLDER, required=True, help="The run's folder; also to continue one.")
 @click.option("--resume", is_flag=True, help="Continue the run that is in --out.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so long.")
 @click.option("--steps", type=click.IntRange(min=1), help="Stop after so many steps.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures a step.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
-@click.option("--from-weights", metavar="PATH|chiaro", help="Start from these weights.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in each step.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+@click.option("--from-weights", metavar="PATH|chiaro", help="Fine-tune this model.")
 @click.option("--yes", is_flag=True, help="Start without asking, whatever the estimate says.")
 def chiaro(data_: Path, **options: Any) -> None:
     """Train chiaro, or fine-tune it on your own pictures with --from-weights chiaro.
@@ -90,18 +119,33 @@ Examples:
   sfumato train export my-run --data my-icons --name my-eye
 """,
 )
-@click.option("--data", "data_", type=_EXISTING_FOLDER, required=True, help="Pictures, captions.")
+@click.option(
+    "--data", "data_", type=_EXISTING_FOLDER, required=True, help="Pictures and captions."
+)
 @click.option("--preset", default="sguardo", show_default=True, help="The size of model.")
 @click.option(
-    "--out", "--output", "out", type=_FOLDER, required=True, help="The run's folder; also to go on."
+    "--out",
+    "--output",
+    "out",
+    type=_FOLDER,
+    required=True,
+    help="The run's folder; also to continue one.",
 )
 @click.option("--resume", is_flag=True, help="Continue the run that is in --out.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so long.")
 @click.option("--steps", type=click.IntRange(min=1), help="Stop after so many steps.")
-@click.option("--batch-size", type=click.IntRange(min=2), help="Pictures a step.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
-@click.option("--measure", type=_EXISTING_FOLDER, help="A built set to measure on, never learnt.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Where the run starts from.")
+@click.option("--batch-size", type=click.IntRange(min=2), help="Pictures in each step.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+@click.option(
+    "--measure", type=_EXISTING_FOLDER, help="A built set to measure on, never to learn from."
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="The same seed repeats the run's random choices.",
+)
 def clip(data_: Path, **options: Any) -> None:
     """Train a model that compares pictures with words, on your own pictures or a built set.
 
@@ -111,13 +155,23 @@ def clip(data_: Path, **options: Any) -> None:
     call("sfumato.training.picture_text:train", data=data_, **options)
 
 
-@train.command(short_help="Make a model folder out of a run.")
+@train.command(
+    short_help="Make a model folder out of a run.",
+    epilog="""\b
+Examples:
+  sfumato train export my-run --data my-run/data --name my-icons
+""",
+)
 @click.argument("run", type=_EXISTING_FOLDER)
-@click.option("--data", "data_", type=_EXISTING_FOLDER, required=True, help="What it learnt from.")
+@click.option(
+    "--data", "data_", type=_EXISTING_FOLDER, required=True, help="The pictures it learnt from."
+)
 @click.option("--name", required=True, help="What to call it; --model NAME finds it.")
 @click.option("--out", type=_FOLDER, help="Write the folder here instead, to ship elsewhere.")
 def export(run: Path, data_: Path, name: str, out: Path | None) -> None:
-    """Turn a training run into a model that sfumato draws or looks with, parity checked."""
+    """Turn a training run into a model that sfumato draws or looks with.
+
+    The finished model is compared with the trained one before it is kept: both must agree."""
     looks = _kind_of(run) == "picture-text"
     taken = name in (PICTURE_TEXT_MODELS if looks else MODELS)
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name) or (out is None and taken):

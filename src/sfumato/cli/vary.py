@@ -25,18 +25,22 @@ Examples:
 
 @click.command(epilog=EXAMPLES, short_help="Draw variations of a picture sfumato drew.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-n", "--num-images", type=int, default=4, show_default=True, help="How many.")
+@click.option(
+    "-n", "--num-images", type=int, default=4, show_default=True, help="How many pictures."
+)
 @click.option(
     "--strength",
     default="subtle",
     show_default=True,
     metavar="subtle|strong|0..1",
-    help="How far from the picture.",
+    help="How far from the picture in FILE.",
 )
 @click.option("--seed", type=params.SEED, help="The first variation's seed; random if not given.")
-@click.option("-o", "--output", metavar="FILE|DIR", help="A file, or a folder (ends with /).")
+@click.option(
+    "-o", "--output", metavar="FILE|DIR", help="A file, or a folder (a new one ends with /)."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each picture.")
 def vary(
     file: Path,
     num_images: int,
@@ -86,5 +90,5 @@ def _share(strength: str) -> float:
         return float(strength)
     except ValueError:
         raise RequestError(
-            f"The strength {strength!r} is no number.", hint="Give subtle, strong or 0 to 1."
+            f"The strength {strength!r} is not a number.", hint="Give subtle, strong or 0 to 1."
         ) from None

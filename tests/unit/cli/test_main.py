@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from sfumato import __version__
 from sfumato.cli import draw as draw_module
-from sfumato.cli.main import COMMANDS, cli
+from sfumato.cli.main import COMMANDS, DEFAULT_COMMAND, cli
 
 Sfumato = Callable[..., Any]  # the fixture: its arguments in, what the call left behind out
 
@@ -52,6 +53,26 @@ def test_every_command_has_help(sfumato: Sfumato) -> None:
         assert name in page
         assert "Usage: sfumato " + name in sfumato(name, "--help").text
     assert sfumato("-h").text == page
+
+
+def _with_subcommands(*groups: str) -> Iterator[str]:
+    yield from COMMANDS
+    for group in groups:
+        found = cli.get_command(click.Context(cli), group)
+        assert isinstance(found, click.Group)
+        yield from (f"{group} {name}" for name in found.commands)
+
+
+@pytest.mark.parametrize("name", [*_with_subcommands("gallery", "train")])
+def test_every_help_page_shows_the_command_at_work(sfumato: Sfumato, name: str) -> None:
+    _, _, examples = sfumato(*name.split(), "--help").text.partition("-h, --help")
+    assert ('sfumato "' if name == DEFAULT_COMMAND else f"sfumato {name}") in examples
+
+
+def test_an_unknown_subcommand_is_one_clean_sentence(sfumato: Sfumato) -> None:
+    outcome = sfumato("gallery", "lits")
+    assert outcome.code == 2
+    assert outcome.err.rstrip().endswith("? See: sfumato gallery --help")
 
 
 def test_the_help_of_draw_lists_what_is_registered(sfumato: Sfumato) -> None:
