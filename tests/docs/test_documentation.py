@@ -161,8 +161,8 @@ def calls() -> Iterator[tuple[str, tuple[str, ...], list[str]]]:
             if fence.language not in ("console", "sh"):
                 continue
             for line in shell_lines(fence):
-                # the words after the last "sfumato " up to where the shell takes over
-                for part in re.findall(r"(?:^|[\s(|])sfumato ([^|>&;)]*)", line):
+                # the words after each "sfumato " up to where the shell takes over
+                for part in re.findall(r"(?:^|[\s(|])sfumato ([^|>&;()]*)", line):
                     arguments = shlex.split(part, comments=True)
                     yield f"{name_of(page)}: {line}", *split_command(arguments)
 
