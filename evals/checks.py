@@ -4,7 +4,7 @@
     python evals/checks.py --data data/curated --data data/judge --write-docs
 
 Clean pictures are icons as their designers drew them (where a data folder has held-out icons,
-only those) and chiaro's drawings that a person accepted. Each plant breaks clean pictures at
+only those) and chiaro's drawings that looked clean on a sheet. Each plant breaks clean pictures at
 several strengths. Recall is measured from the strength on that people see; false alarms on every
 clean picture. Prints one JSON line and adds it to ``benchmarks/results/checks.jsonl``.
 """

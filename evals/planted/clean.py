@@ -1,4 +1,7 @@
-"""The clean pictures: icons as their designers drew them, and drawings that a person accepted."""
+"""The clean pictures: icons as their designers drew them, and drawings that were found clean.
+
+The drawings were looked at once, as thumbnails on one contact sheet.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ def drawings(side: int = 1024, limit: int | None = None) -> Iterator[Sample]:
 
 
 def accepted() -> list[tuple[str, int]]:
-    """(prompt, seed) of the drawings that a person looked at and found clean."""
+    """(prompt, seed) of the drawings that were looked at, on a contact sheet, and found clean."""
     lines = ACCEPTED.read_text("utf-8").splitlines()
     pairs = [line.split("\t") for line in lines if line and not line.startswith("#")]
     return [(prompt, int(seed)) for prompt, seed in pairs]
