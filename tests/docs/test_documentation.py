@@ -169,11 +169,18 @@ def calls() -> Iterator[tuple[str, tuple[str, ...], list[str]]]:
 
 def split_command(arguments: list[str]) -> tuple[tuple[str, ...], list[str]]:
     """The command that arguments begin with (``draw`` where they name none), and the rest."""
-    for length in (3, 2, 1):
-        words = tuple(arguments[:length])
-        if words in COMMANDS:
-            return words, arguments[length:]
-    return ("draw",), arguments
+    found: click.Command = cli
+    words: tuple[str, ...] = ()
+    rest = [*arguments]
+    while isinstance(found, click.Group) and rest:
+        if rest[0] in {name for param in found.params for name in param.opts} - {"--help", "-h"}:
+            del rest[:2]  # an option of the group, such as --library, and its value
+            continue
+        below = found.get_command(click.Context(found), rest[0])
+        if below is None:
+            break
+        found, words = below, (*words, rest.pop(0))
+    return (words, rest) if words in COMMANDS else (("draw",), arguments)
 
 
 def test_every_call_uses_options_that_exist() -> None:
