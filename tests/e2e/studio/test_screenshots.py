@@ -42,7 +42,7 @@ def take(page: Any, name: str) -> None:
 @pytest.fixture(scope="module")
 def studio(server: Any) -> Any:
     """A library that somebody has been drawing in, with the built-in model."""
-    server.call("PATCH", "/settings", {"model": None, "width": None, "height": None})
+    server.call("PATCH", "/settings", {"model": None, "width": 1024, "height": 1024})
     for number, prompt in enumerate(PROMPTS):
         job = server.draw(
             prompt, model="chiaro", num_images=4, width=1024, height=1024, seed=4 + 100 * number
@@ -67,6 +67,7 @@ def test_pages(visit: Any, studio: Any, device: str, size: tuple[int, int], them
     page.locator(".tile .open").first.click()
     if page.get_by_role("button", name="Show on picture").count():
         page.get_by_role("button", name="Show on picture").click()
+    page.get_by_role("dialog").evaluate("dialog => dialog.scrollTo(0, 0)")
     take(page, f"picture-{device}-{theme}")
     take(open_page("#/history"), f"history-{device}-{theme}")
 

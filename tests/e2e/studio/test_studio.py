@@ -245,7 +245,7 @@ def test_a_lost_server_is_said_and_nothing_is_lost(visit: Any) -> None:
     type_and_draw(page, "a paper boat")
 
 
-def test_a_server_with_keys_asks_for_one(visit: Any, locked_server: Any) -> None:
+def test_a_server_with_keys_asks_for_one(locked_server: Any, visit: Any) -> None:
     page = visit(address=locked_server.address, expect="401")
     dialog = page.get_by_role("dialog", name="A key, please")
     dialog.get_by_label("Key").fill("not a key")

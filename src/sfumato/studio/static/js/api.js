@@ -22,7 +22,12 @@ const OFFLINE = {
 
 /** Call a route. `body` is sent as JSON, `form` as multipart. Throws `Problem`. */
 export async function call(method, path, { body, form, headers = {}, signal, keepalive } = {}) {
-  const options = { method, headers: { accept: "application/json", ...headers }, signal, keepalive };
+  const options = {
+    method,
+    headers: { accept: "application/json", ...headers },
+    signal,
+    keepalive,
+  };
   if (body !== undefined) {
     options.headers["content-type"] = "application/json";
     options.body = JSON.stringify(body);
@@ -38,7 +43,6 @@ export async function call(method, path, { body, form, headers = {}, signal, kee
     lost();
     throw new Problem(0, OFFLINE);
   }
-  if (!net.get().online) net.set({ online: true });
   if (answer.ok) return answer.status === 204 ? null : readBody(answer);
   let told = {};
   try {
@@ -73,7 +77,7 @@ export async function unlock(key) {
 
 let waiting = null;
 
-/** The server is gone: look for it until it is back. */
+/** The server is gone (answers still on their way prove nothing): look for it until it is back. */
 export function lost() {
   if (net.get().online) net.set({ online: false });
   if (waiting !== null) return;

@@ -43,7 +43,8 @@ function App() {
   }, [online, locked]);
   useEffect(() => {
     const onKey = (event) => {
-      if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || layers.get().open > 0) return;
+      if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || layers.get().open > 0)
+        return;
       if (event.key === "?") setHelp(true);
       else if (event.key === "t") chooseTheme(nextTheme());
       else if (event.key === "/") focusWords();
@@ -64,30 +65,77 @@ function App() {
   }, []);
 
   return html`
-    <a class="button skip" href="#main" onClick=${(event) => {
-      event.preventDefault();
-      document.getElementById("main").focus();
-    }}>To the content</a>
+    <a
+      class="button skip"
+      href="#main"
+      onClick=${(event) => {
+        event.preventDefault();
+        document.getElementById("main").focus();
+      }}
+    >
+      To the content
+    </a>
     <header class="bar">
       <a class="mark" href="#/" aria-label="sfumato, home">sfumato</a>
-      <nav aria-label="Views">${Object.entries(VIEWS).map(([key, { name, icon: drawing }]) => html`
-        <a key=${key} href=${address(key)} aria-current=${view === key ? "page" : undefined}>${icon(drawing, 20)}<span>${name}</span>${key === "queue" && html`<${Waiting} />`}</a>`)}
+      <nav aria-label="Views">
+        ${Object.entries(VIEWS).map(
+          ([key, { name, icon: drawing }]) => html`
+            <a key=${key} href=${address(key)} aria-current=${view === key ? "page" : undefined}>
+              ${icon(drawing, 20)}
+              <span>${name}</span>
+              ${
+                key === "queue" &&
+                html`
+                  <${Waiting} />
+                `
+              }
+            </a>
+          `,
+        )}
       </nav>
       <div class="tools">
         <${ThemeButton} />
-        <button class="icon" aria-label="Shortcuts" title="Shortcuts (?)" onClick=${() => setHelp(true)}>${icon("keyboard")}</button>
+        <button
+          class="icon"
+          aria-label="Shortcuts"
+          title="Shortcuts (?)"
+          onClick=${() => setHelp(true)}
+        >
+          ${icon("keyboard")}
+        </button>
       </div>
     </header>
-    <div role="alert">${!online && html`<div class="banner">${icon("wifi-off", 17)} The server does not answer. Looking for it; nothing you typed is lost.</div>`}</div>
+    <div role="alert">
+      ${
+        !online &&
+        html`
+          <div class="banner">
+            ${icon("wifi-off", 17)} The server does not answer. Looking for it; nothing you typed is
+            lost.
+          </div>
+        `
+      }
+    </div>
     <main id="main" tabindex="-1"><${Shown} key=${view} /></main>
     <${CompareTray} />
     <${Lightbox} />
     <${CompareDialog} />
     <${RecipeDialog} />
-    ${help && html`<${ShortcutSheet} onClose=${() => setHelp(false)} />`}
-    ${locked && html`<${KeyDialog} />`}
+    ${
+      help &&
+      html`
+        <${ShortcutSheet} onClose=${() => setHelp(false)} />
+      `
+    }
+    ${
+      locked &&
+      html`
+        <${KeyDialog} />
+      `
+    }
     <${DropTarget} />
-    <${Toasts} />`;
+    <${Toasts} />
+  `;
 }
 
 function focusWords() {
@@ -100,14 +148,34 @@ function focusWords() {
 }
 
 function Waiting() {
-  const count = useStore(jobs, ({ byId }) => Object.values(byId).filter((job) => job.state === "queued" || job.state === "running").length);
-  return count > 0 ? html`<span class="badge">${count}<span class="unseen"> unfinished</span></span>` : null;
+  const count = useStore(
+    jobs,
+    ({ byId }) =>
+      Object.values(byId).filter((job) => job.state === "queued" || job.state === "running").length,
+  );
+  return count > 0
+    ? html`
+        <span class="badge">
+          ${count}
+          <span class="unseen">unfinished</span>
+        </span>
+      `
+    : null;
 }
 
 function ThemeButton() {
   const { chosen } = useStore(theme);
   const drawing = { system: "monitor", light: "sun", dark: "moon" }[chosen];
-  return html`<button class="icon" aria-label=${`Theme: ${chosen}`} title=${`Theme: ${chosen} (T)`} onClick=${() => chooseTheme(nextTheme())}>${icon(drawing)}</button>`;
+  return html`
+    <button
+      class="icon"
+      aria-label=${`Theme: ${chosen}`}
+      title=${`Theme: ${chosen} (T)`}
+      onClick=${() => chooseTheme(nextTheme())}
+    >
+      ${icon(drawing)}
+    </button>
+  `;
 }
 
 function KeyDialog() {
@@ -121,16 +189,46 @@ function KeyDialog() {
       setProblem(refused);
     }
   };
-  return html`<${Dialog} label="A key, please" onClose=${() => {}}>
-    <p class="soft">This server lets in only those who have a key. Its owner makes one with <code>sfumato keys add</code>.</p>
-    <form class="keyform" onSubmit=${submit}>
-      <label class="field"><span>Key</span><input type="password" autocomplete="current-password" required value=${key} onInput=${(event) => setKey(event.currentTarget.value)} /></label>
-      ${problem && html`<div class="notice bad" role="alert">${icon("circle-alert")}<p>${problem.status === 401 ? "That key does not fit." : problem.message}</p></div>`}
-      <div class="row end"><button class="primary">Come in</button></div>
-    </form>
-  <//>`;
+  return html`
+    <${Dialog} label="A key, please" onClose=${() => {}}>
+      <p class="soft">
+        This server lets in only those who have a key. Its owner makes one with${" "}
+        <code>sfumato keys add</code>
+        .
+      </p>
+      <form class="keyform" onSubmit=${submit}>
+        <label class="field">
+          <span>Key</span>
+          <input
+            type="password"
+            autocomplete="current-password"
+            required
+            value=${key}
+            onInput=${(event) => setKey(event.currentTarget.value)}
+          />
+        </label>
+        ${
+          problem &&
+          html`
+            <div class="notice bad" role="alert">
+              ${icon("circle-alert")}
+              <p>${problem.status === 401 ? "That key does not fit." : problem.message}</p>
+            </div>
+          `
+        }
+        <div class="row end"><button class="primary">Come in</button></div>
+      </form>
+    <//>
+  `;
 }
 
 chooseTheme(keptTheme());
-render(html`<${App} />`, document.getElementById("app"));
-greet().then(adoptDefaults).catch(() => {}); // the banner or the key dialog says what is the matter
+render(
+  html`
+    <${App} />
+  `,
+  document.getElementById("app"),
+);
+greet()
+  .then(adoptDefaults)
+  .catch(() => {}); // the banner or the key dialog says what is the matter

@@ -7,7 +7,10 @@ export async function copyText(text, what) {
     await navigator.clipboard.writeText(text);
     say(`${what} copied.`);
   } catch {
-    say("The browser does not let this page copy.", { kind: "error", hint: "Select the text and copy it by hand." });
+    say("The browser does not let this page copy.", {
+      kind: "error",
+      hint: "Select the text and copy it by hand.",
+    });
   }
 }
 
@@ -18,6 +21,9 @@ export async function copyPicture(id) {
     await navigator.clipboard.write([new ClipboardItem({ "image/png": load() })]);
     say("Picture copied.");
   } catch {
-    say("The browser does not let this page copy pictures.", { kind: "error", hint: "Download it instead." });
+    say("The browser does not let this page copy pictures.", {
+      kind: "error",
+      hint: "Download it instead.",
+    });
   }
 }

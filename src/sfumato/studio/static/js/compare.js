@@ -24,13 +24,30 @@ const clear = () => comparing.set({ ids: [], open: false });
 export function CompareTray() {
   const { ids, open } = useStore(comparing);
   if (ids.length === 0 || open) return null;
-  return html`<div class="tray" role="region" aria-label="Pictures to compare">
-    ${ids.map((id) => html`<img class="ground-check" key=${id} src=${urls.thumbnail(id)} alt="" />`)}
-    ${ids.length === 1 && html`<span class="slot"></span>`}
-    <span role="status">${ids.length === 1 ? "Pick one more" : "Two picked"}</span>
-    <button class="primary small" disabled=${ids.length < 2} onClick=${() => comparing.set({ open: true })}>Compare</button>
-    <button class="icon" aria-label="Pick none" onClick=${clear}>${icon("x")}</button>
-  </div>`;
+  return html`
+    <div class="tray" role="region" aria-label="Pictures to compare">
+      ${ids.map(
+        (id) => html`
+          <img class="ground-check" key=${id} src=${urls.thumbnail(id)} alt="" />
+        `,
+      )}
+      ${
+        ids.length === 1 &&
+        html`
+          <span class="slot"></span>
+        `
+      }
+      <span role="status">${ids.length === 1 ? "Pick one more" : "Two picked"}</span>
+      <button
+        class="primary small"
+        disabled=${ids.length < 2}
+        onClick=${() => comparing.set({ open: true })}
+      >
+        Compare
+      </button>
+      <button class="icon" aria-label="Pick none" onClick=${clear}>${icon("x")}</button>
+    </div>
+  `;
 }
 
 export function CompareDialog() {
@@ -44,34 +61,92 @@ export function CompareDialog() {
   }, [open]);
   if (!open) return null;
   const [left, right] = ids.map((id) => ({ id, ...known[id] }));
-  return html`<${Dialog} label="Compare" wide onClose=${clear}>
-    <div class="row">
-      <div class="segments" role="group" aria-label="How to compare">
-        <button aria-pressed=${String(mode === "side")} onClick=${() => setMode("side")}>Side by side</button>
-        <button aria-pressed=${String(mode === "slider")} onClick=${() => setMode("slider")}>Slider</button>
+  return html`
+    <${Dialog} label="Compare" wide onClose=${clear}>
+      <div class="row">
+        <div class="segments" role="group" aria-label="How to compare">
+          <button aria-pressed=${String(mode === "side")} onClick=${() => setMode("side")}>
+            Side by side
+          </button>
+          <button aria-pressed=${String(mode === "slider")} onClick=${() => setMode("slider")}>
+            Slider
+          </button>
+        </div>
+        <${Grounds} value=${ground} onChange=${setGround} />
       </div>
-      <${Grounds} value=${ground} onChange=${setGround} />
-    </div>
-    ${mode === "side"
-      ? html`<div class="pair">${[left, right].map((picture) => html`<figure key=${picture.id}>
-          <img class=${`ground-${ground}`} src=${urls.file(picture.id)} alt=${picture.prompt ?? "Picture"} />
-          <${Caption} picture=${picture} other=${picture === left ? right : left} /></figure>`)}</div>`
-      : html`<div class="slider">
-          <div class=${`laid ground-${ground}`} style=${{ aspectRatio: String((left.width ?? 1) / (left.height ?? 1)) }}>
-            <img src=${urls.file(left.id)} alt=${left.prompt ?? "First picture"} style=${{ clipPath: `inset(0 ${100 - at}% 0 0)` }} />
-            <img src=${urls.file(right.id)} alt=${right.prompt ?? "Second picture"} style=${{ clipPath: `inset(0 0 0 ${at}%)` }} />
-            <span class="edge" style=${{ left: `${at}%` }}></span>
-          </div>
-          <input type="range" min="0" max="100" value=${at} aria-label="How much of the first picture" onInput=${(event) => setAt(Number(event.currentTarget.value))} />
-          <div class="under"><${Caption} picture=${left} other=${right} /><${Caption} picture=${right} other=${left} /></div>
-        </div>`}
-  <//>`;
+      ${
+        mode === "side"
+          ? html`
+              <div class="pair">
+                ${[left, right].map(
+                  (picture) => html`
+                    <figure key=${picture.id}>
+                      <img
+                        class=${`ground-${ground}`}
+                        src=${urls.file(picture.id)}
+                        alt=${picture.prompt ?? "Picture"}
+                      />
+                      <${Caption} picture=${picture} other=${picture === left ? right : left} />
+                    </figure>
+                  `,
+                )}
+              </div>
+            `
+          : html`
+              <div class="slider">
+                <div
+                  class=${`laid ground-${ground}`}
+                  style=${{ aspectRatio: String((left.width ?? 1) / (left.height ?? 1)) }}
+                >
+                  <img
+                    src=${urls.file(left.id)}
+                    alt=${left.prompt ?? "First picture"}
+                    style=${{ clipPath: `inset(0 ${100 - at}% 0 0)` }}
+                  />
+                  <img
+                    src=${urls.file(right.id)}
+                    alt=${right.prompt ?? "Second picture"}
+                    style=${{ clipPath: `inset(0 0 0 ${at}%)` }}
+                  />
+                  <span class="edge" style=${{ left: `${at}%` }}></span>
+                </div>
+                <input
+                  type="range"
+                  min="0"
+                  max="100"
+                  value=${at}
+                  aria-label="How much of the first picture"
+                  onInput=${(event) => setAt(Number(event.currentTarget.value))}
+                />
+                <div class="under">
+                  <${Caption} picture=${left} other=${right} />
+                  <${Caption} picture=${right} other=${left} />
+                </div>
+              </div>
+            `
+      }
+    <//>
+  `;
 }
 
 /** What a picture has that the other has not; equal things need not be said. */
 function Caption({ picture, other }) {
-  const told = ["prompt", "seed", "style", "model"].filter((name) => picture[name] !== other[name] && picture[name] != null);
-  return html`<figcaption>${told.length
-    ? told.map((name) => html`<span key=${name}>${name === "prompt" ? "" : `${name} `}${picture[name]}</span>`)
-    : html`<span>the same recipe</span>`}</figcaption>`;
+  const told = ["prompt", "seed", "style", "model"].filter(
+    (name) => picture[name] !== other[name] && picture[name] != null,
+  );
+  return html`
+    <figcaption>
+      ${
+        told.length
+          ? told.map(
+              (name) => html`
+                <span key=${name}>${name === "prompt" ? "" : `${name} `}${picture[name]}</span>
+              `,
+            )
+          : html`
+              <span>the same recipe</span>
+            `
+      }
+    </figcaption>
+  `;
 }

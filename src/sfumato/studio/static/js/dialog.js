@@ -23,9 +23,28 @@ export function Dialog({ label, onClose, children, bare = false, wide = false })
   const onClick = (event) => {
     if (event.target === element.current) onClose(); // the veil around it
   };
-  return html`<dialog ref=${element} class=${[bare ? "bare" : "", wide ? "wide" : ""].join(" ").trim()} aria-label=${label} onCancel=${onCancel} onMouseDown=${onClick}>
-    ${bare ? children : html`<div class="inside"><div class="top"><h2>${label}</h2>
-      <button class="icon" aria-label="Close" onClick=${onClose}>${icon("x")}</button></div>${children}</div>`}
-    <${Toasts} layer=${layer} />
-  </dialog>`;
+  return html`
+    <dialog
+      ref=${element}
+      class=${[bare ? "bare" : "", wide ? "wide" : ""].join(" ").trim()}
+      aria-label=${label}
+      onCancel=${onCancel}
+      onMouseDown=${onClick}
+    >
+      ${
+        bare
+          ? children
+          : html`
+              <div class="inside">
+                <div class="top">
+                  <h2>${label}</h2>
+                  <button class="icon" aria-label="Close" onClick=${onClose}>${icon("x")}</button>
+                </div>
+                ${children}
+              </div>
+            `
+      }
+      <${Toasts} layer=${layer} />
+    </dialog>
+  `;
 }

@@ -3,19 +3,42 @@ import { get, net } from "./api.js";
 import { makeStore, recall, remember } from "./store.js";
 
 export const SHAPES = [
-  ["1:1", "Square"], ["4:3", "Landscape"], ["3:4", "Portrait"],
-  ["16:9", "Wide"], ["9:16", "Tall"], ["3:1", "Banner"],
+  ["1:1", "Square"],
+  ["4:3", "Landscape"],
+  ["3:4", "Portrait"],
+  ["16:9", "Wide"],
+  ["9:16", "Tall"],
+  ["3:1", "Banner"],
 ];
 export const SIZES = [256, 512, 1024, 2048, 4096];
 export const GROUNDS = [
-  ["", "As written"], ["transparent", "Transparent"], ["white", "White"], ["cream", "Cream"],
-  ["#f3d9c6", "Peach"], ["#dce8ef", "Sky"], ["#dfe9d8", "Sage"], ["navy", "Navy"], ["black", "Black"],
+  ["", "As written"],
+  ["transparent", "Transparent"],
+  ["white", "White"],
+  ["cream", "Cream"],
+  ["#f3d9c6", "Peach"],
+  ["#dce8ef", "Sky"],
+  ["#dfe9d8", "Sage"],
+  ["navy", "Navy"],
+  ["black", "Black"],
 ];
 export const MAX_COUNT = 8;
 
 const BLANK = {
-  prompt: "", negative: "", style: "", shape: "1:1", size: 1024, ground: "", count: 4,
-  seedLocked: false, seed: 0, model: "", steps: "", guidance: "", sampler: "", scheduler: "",
+  prompt: "",
+  negative: "",
+  style: "",
+  shape: "1:1",
+  size: 1024,
+  ground: "",
+  count: 4,
+  seedLocked: false,
+  seed: 0,
+  model: "",
+  steps: "",
+  guidance: "",
+  sampler: "",
+  scheduler: "",
 };
 
 const untouched = recall("draft", null) === null;
@@ -28,7 +51,12 @@ export const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 /** The model that is chosen, or the one the server draws with by itself. */
 export function modelOf(state, models = net.get().models) {
   const known = models?.models ?? [];
-  return known.find((model) => model.name === state.model) ?? known.find((model) => model.default) ?? known[0] ?? null;
+  return (
+    known.find((model) => model.name === state.model) ??
+    known.find((model) => model.default) ??
+    known[0] ??
+    null
+  );
 }
 
 /** Width and height of a shape whose longer side is `size`. */
@@ -62,12 +90,20 @@ export function fillFrom(plan) {
   const size = [...SIZES].sort((a, b) => Math.abs(a - longest) - Math.abs(b - longest))[0];
   draft.set({
     ...BLANK,
-    prompt: plan.prompt ?? "", negative: plan.negative_prompt ?? "", shape, size,
-    style: plan.styles?.[0] ?? plan.style ?? "", ground: plan.background ?? "",
+    prompt: plan.prompt ?? "",
+    negative: plan.negative_prompt ?? "",
+    shape,
+    size,
+    style: plan.styles?.[0] ?? plan.style ?? "",
+    ground: plan.background ?? "",
     seedLocked: plan.seeds !== undefined || plan.seed !== undefined,
-    seed: plan.seeds?.[0] ?? plan.seed ?? 0, count: 1,
-    model: plan.model ?? "", steps: plan.num_inference_steps ?? "", guidance: plan.guidance_scale ?? "",
-    sampler: plan.sampler ?? "", scheduler: plan.scheduler ?? "",
+    seed: plan.seeds?.[0] ?? plan.seed ?? 0,
+    count: 1,
+    model: plan.model ?? "",
+    steps: plan.num_inference_steps ?? "",
+    guidance: plan.guidance_scale ?? "",
+    sampler: plan.sampler ?? "",
+    scheduler: plan.scheduler ?? "",
   });
 }
 
@@ -86,8 +122,12 @@ function distance(shape, ratio) {
 export async function adoptDefaults() {
   const kept = await get("/settings");
   const defaults = {
-    model: kept.model ?? "", style: kept.style ?? "", ground: kept.background ?? "", count: Math.min(MAX_COUNT, kept.num_images),
-    shape: shapeOf(kept.width / kept.height), size: Math.max(kept.width, kept.height),
+    model: kept.model ?? "",
+    style: kept.style ?? "",
+    ground: kept.background ?? "",
+    count: Math.min(MAX_COUNT, kept.num_images),
+    shape: shapeOf(kept.width / kept.height),
+    size: Math.max(kept.width, kept.height),
   };
   remember("defaults", defaults);
   if (untouched && draft.get().prompt === "") draft.set(defaults);
@@ -101,4 +141,5 @@ export function resetOptions() {
 
 /** Whether anything folded away differs from a fresh box. */
 export const hasExtras = (state) =>
-  ["negative", "steps", "guidance", "sampler", "scheduler"].some((name) => state[name] !== "") || state.size !== (recall("defaults", BLANK).size ?? BLANK.size);
+  ["negative", "steps", "guidance", "sampler", "scheduler"].some((name) => state[name] !== "") ||
+  state.size !== (recall("defaults", BLANK).size ?? BLANK.size);

@@ -2,9 +2,10 @@
 import { Dialog } from "./dialog.js";
 import { html, useEffect, useState } from "./dom.js";
 import { icon } from "./icons.js";
-import { Recipe, redraw } from "./panel.js";
+import { redraw } from "./panel.js";
 import { keepFiles, readRecipe } from "./pictures.js";
 import { go } from "./router.js";
+import { Recipe } from "./sections.js";
 import { makeStore, useStore } from "./store.js";
 import { complain, say } from "./toast.js";
 
@@ -42,22 +43,41 @@ export function DropTarget() {
       removeEventListener("drop", onDrop);
     };
   }, []);
-  return over ? html`<div class="dropping">${icon("image", 40)}<h2>Let go to read its recipe</h2></div>` : null;
+  return over
+    ? html`
+        <div class="dropping">
+          ${icon("image", 40)}
+          <h2>Let go to read its recipe</h2>
+        </div>
+      `
+    : null;
 }
 
 /** A button that opens the file chooser; dropping is not for everybody. */
 export function ChooseFile({ label = "Read a picture’s recipe", small = true }) {
-  return html`<label class=${`button choose${small ? " small" : ""}`}>${icon("upload", 16)} ${label}
-    <input class="unseen" type="file" accept="image/*,.svg,.pdf,.ico" multiple onChange=${(event) => {
-      takeFiles([...event.currentTarget.files]);
-      event.currentTarget.value = "";
-    }} /></label>`;
+  return html`
+    <label class=${`button choose${small ? " small" : ""}`}>
+      ${icon("upload", 16)} ${label}
+      <input
+        class="unseen"
+        type="file"
+        accept="image/*,.svg,.pdf,.ico"
+        multiple
+        onChange=${(event) => {
+          takeFiles([...event.currentTarget.files]);
+          event.currentTarget.value = "";
+        }}
+      />
+    </label>
+  `;
 }
 
 export function RecipeDialog() {
   const { files } = useStore(desk);
   if (files.length === 0) return null;
-  return html`<${Desk} key=${files.map((file) => file.name + file.size).join()} files=${files} />`;
+  return html`
+    <${Desk} key=${files.map((file) => file.name + file.size).join()} files=${files} />
+  `;
 }
 
 function Desk({ files }) {
@@ -78,10 +98,17 @@ function Desk({ files }) {
     try {
       const { imported, skipped } = await keepFiles(files);
       close();
-      for (const { name, reason } of skipped) say(`${name} was left out.`, { kind: "error", hint: reason });
+      for (const { name, reason } of skipped)
+        say(`${name} was left out.`, { kind: "error", hint: reason });
       const fresh = imported.filter((picture) => picture.new !== false).length;
       if (imported.length) {
-        say(fresh === 0 ? "It is in the library already." : fresh === 1 ? "Kept in the library." : `${fresh} pictures kept in the library.`);
+        say(
+          fresh === 0
+            ? "It is in the library already."
+            : fresh === 1
+              ? "Kept in the library."
+              : `${fresh} pictures kept in the library.`,
+        );
         go("history");
       }
     } catch (refused) {
@@ -92,21 +119,94 @@ function Desk({ files }) {
   const words = read?.plan?.prompt ?? read?.parameters?.prompt;
   const use = () => {
     close();
-    redraw(read.plan ?? { prompt: String(words), width: read.width ?? 1024, height: read.height ?? 1024 });
+    redraw(
+      read.plan ?? {
+        prompt: String(words),
+        width: read.width ?? 1024,
+        height: read.height ?? 1024,
+      },
+    );
   };
-  return html`<${Dialog} label=${files.length === 1 ? "What the picture says" : `${files.length} pictures`} onClose=${close}>
-    ${files.length === 1 && html`<div class="brought">
-      ${shown && html`<img class="ground-check" src=${shown} alt="" />`}
-      <p><strong>${first.name}</strong>${read && html`<small>${[read.width && `${read.width} × ${read.height}`, read.format].filter(Boolean).join(" · ")}</small>`}
-        ${words && html`<span>${words}</span>`}</p>
-    </div>`}
-    ${files.length > 1 && html`<p class="soft">Keep them in the library, each with its recipe, whichever program drew it.</p>`}
-    ${problem && html`<div class="notice bad" role="alert">${icon("circle-alert")}<p><strong>${problem.message}</strong><span>${problem.hint}</span></p></div>`}
-    ${!read && !problem && files.length === 1 && html`<p class="soft" role="status">Reading…</p>`}
-    ${read && html`<${Recipe} plan=${read.plan} parameters=${read.parameters} source=${read.source} />`}
-    <div class="row end">
-      <button class="button" disabled=${busy || problem} onClick=${keep}>${icon("images", 17)} Keep in library</button>
-      ${words && html`<button class="primary" onClick=${use}>${icon("pencil", 17)} Use this recipe</button>`}
-    </div>
-  <//>`;
+  return html`
+    <${Dialog}
+      label=${files.length === 1 ? "What the picture says" : `${files.length} pictures`}
+      onClose=${close}
+    >
+      ${
+        files.length === 1 &&
+        html`
+          <div class="brought">
+            ${
+              shown &&
+              html`
+                <img class="ground-check" src=${shown} alt="" />
+              `
+            }
+            <p>
+              <strong>${first.name}</strong>
+              ${
+                read &&
+                html`
+                  <small>
+                    ${[read.width && `${read.width} × ${read.height}`, read.format].filter(Boolean).join(" · ")}
+                  </small>
+                `
+              }
+              ${
+                words &&
+                html`
+                  <span>${words}</span>
+                `
+              }
+            </p>
+          </div>
+        `
+      }
+      ${
+        files.length > 1 &&
+        html`
+          <p class="soft">
+            Keep them in the library, each with its recipe, whichever program drew it.
+          </p>
+        `
+      }
+      ${
+        problem &&
+        html`
+          <div class="notice bad" role="alert">
+            ${icon("circle-alert")}
+            <p>
+              <strong>${problem.message}</strong>
+              <span>${problem.hint}</span>
+            </p>
+          </div>
+        `
+      }
+      ${
+        !read &&
+        !problem &&
+        files.length === 1 &&
+        html`
+          <p class="soft" role="status">Reading…</p>
+        `
+      }
+      ${
+        read &&
+        html`
+          <${Recipe} plan=${read.plan} parameters=${read.parameters} source=${read.source} />
+        `
+      }
+      <div class="row end">
+        <button class="button" disabled=${busy || problem} onClick=${keep}>
+          ${icon("images", 17)} Keep in library
+        </button>
+        ${
+          words &&
+          html`
+            <button class="primary" onClick=${use}>${icon("pencil", 17)} Use this recipe</button>
+          `
+        }
+      </div>
+    <//>
+  `;
 }

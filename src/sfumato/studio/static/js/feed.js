@@ -3,7 +3,7 @@ import { get, urls } from "./api.js";
 import { html, useEffect, useState } from "./dom.js";
 import { fillFrom } from "./draft.js";
 import { icon } from "./icons.js";
-import { cancel, jobs, retry, unfinished } from "./jobs.js";
+import { cancel, jobs, placeInLine, retry, unfinished } from "./jobs.js";
 import { mark, pictures, learn } from "./pictures.js";
 import { openPicture } from "./router.js";
 import { useStore } from "./store.js";
@@ -18,31 +18,89 @@ export function JobCard({ id }) {
   useEffect(() => {
     if (job.state === "queued" || drawn === 0) return;
     if (job.pictures.every((picture) => !picture || pictures.get().byId[picture])) return;
-    get(`/pictures?job=${encodeURIComponent(id)}&limit=64`).then((page) => learn(page.pictures)).catch(() => {});
+    get(`/pictures?job=${encodeURIComponent(id)}&limit=64`)
+      .then((page) => learn(page.pictures))
+      .catch(() => {});
   }, [job.state, drawn]);
 
   const { request } = job;
   const [width, height] = [request.width ?? 1, request.height ?? 1];
   const among = job.pictures.filter(Boolean);
-  return html`<article class="job" aria-labelledby=${`job-${id}`} data-state=${job.state}>
-    <header>
-      <h2 id=${`job-${id}`}>${request.prompt}</h2>
-      <p class="facts">${facts(request)}</p>
-      <div class="does">
-        ${unfinished(job)
-          ? html`<button class="button small" disabled=${job.cancelling} onClick=${() => orComplain(cancel(id))}>${icon("circle-stop", 16)} ${job.cancelling ? "Stopping…" : "Stop"}</button>`
-          : html`<button class="icon" title="Draw with edits" aria-label=${`Edit “${request.prompt}” and draw again`} onClick=${() => edit(request)}>${icon("pencil")}</button>`}
-      </div>
-    </header>
-    ${unfinished(job) && html`<${Status} job=${job} />`}
-    ${job.state === "failed" && html`<${Failed} job=${job} />`}
-    ${job.state === "cancelled" && html`<p class="soft stopped">${drawn ? "Stopped; what was finished is kept." : "Stopped before anything was drawn."}
-      <button class="link" onClick=${() => orComplain(retry(id))}>Go on</button></p>`}
-    ${(unfinished(job) || drawn > 0) && html`<ul class="candidates" data-count=${job.num_images}>
-      ${Array.from({ length: job.num_images }, (_, index) => (unfinished(job) || job.pictures[index]) && html`<li key=${index}>
-        <${Candidate} job=${job} index=${index} among=${among} ratio=${width / height} /></li>`)}
-    </ul>`}
-  </article>`;
+  return html`
+    <article class="job" aria-labelledby=${`job-${id}`} data-state=${job.state}>
+      <header>
+        <h2 id=${`job-${id}`}>${request.prompt}</h2>
+        <p class="facts">${facts(request)}</p>
+        <div class="does">
+          ${
+            unfinished(job)
+              ? html`
+                  <button
+                    class="button small"
+                    disabled=${job.cancelling}
+                    onClick=${() => orComplain(cancel(id))}
+                  >
+                    ${icon("circle-stop", 16)} ${job.cancelling ? "Stopping…" : "Stop"}
+                  </button>
+                `
+              : html`
+                  <button
+                    class="icon"
+                    title="Draw with edits"
+                    aria-label=${`Edit “${request.prompt}” and draw again`}
+                    onClick=${() => edit(request)}
+                  >
+                    ${icon("pencil")}
+                  </button>
+                `
+          }
+        </div>
+      </header>
+      ${
+        unfinished(job) &&
+        html`
+          <${Status} job=${job} />
+        `
+      }
+      ${
+        job.state === "failed" &&
+        html`
+          <${Failed} job=${job} />
+        `
+      }
+      ${
+        job.state === "cancelled" &&
+        html`
+          <p class="soft stopped">
+            ${drawn ? "Stopped; what was finished is kept." : "Stopped before anything was drawn."}${" "}
+            <button class="link" onClick=${() => orComplain(retry(id))}>Go on</button>
+          </p>
+        `
+      }
+      ${
+        (unfinished(job) || drawn > 0) &&
+        html`
+          <ul class="candidates" data-count=${job.num_images}>
+            ${Array.from(
+              { length: job.num_images },
+              (_, index) =>
+                (unfinished(job) || job.pictures[index]) &&
+                html`
+                  <li key=${index}>
+                    <${Candidate}
+                      job=${job}
+                      index=${index}
+                      among=${among}
+                      ratio=${width / height}
+                    />
+                  </li>
+                `,
+            )}
+          </ul>
+        `
+      }
+    </article>
+  `;
 }
 
 /** Several jobs of one picture each, oldest first, as one drawing. */
@@ -53,14 +111,65 @@ export function GroupCard({ ids }) {
   const among = all.map((job) => job.pictures[0]).filter(Boolean);
   const { prompt } = all[0].request;
   const done = all.length - active.length;
-  return html`<article class="job" aria-label=${prompt} data-state=${active.length ? "running" : "done"}>
-    <header><h2>${prompt}</h2><p class="facts">${all.length} drawings</p>
-      <div class="does">${active.length > 0 && html`<button class="button small" onClick=${() => active.forEach((job) => orComplain(cancel(job.id)))}>${icon("circle-stop", 16)} Stop</button>`}</div></header>
-    ${active.length > 0 && html`<div class="status"><progress max=${all.length} value=${done} aria-label=${`Progress of “${prompt}”`}></progress><small>${done} of ${all.length} drawn</small></div>`}
-    ${all.filter((job) => job.state === "failed").slice(0, 1).map((job) => html`<${Failed} key=${job.id} job=${job} />`)}
-    <ul class="candidates many">${all.map((job, place) => (unfinished(job) || job.pictures[0]) && html`<li key=${job.id}>
-      <${Candidate} job=${job} index=${0} among=${among} place=${[place + 1, all.length]} ratio=${(job.request.width ?? 1) / (job.request.height ?? 1)} /></li>`)}</ul>
-  </article>`;
+  return html`
+    <article class="job" aria-label=${prompt} data-state=${active.length ? "running" : "done"}>
+      <header>
+        <h2>${prompt}</h2>
+        <p class="facts">${all.length} drawings</p>
+        <div class="does">
+          ${
+            active.length > 0 &&
+            html`
+              <button
+                class="button small"
+                onClick=${() => active.forEach((job) => orComplain(cancel(job.id)))}
+              >
+                ${icon("circle-stop", 16)} Stop
+              </button>
+            `
+          }
+        </div>
+      </header>
+      ${
+        active.length > 0 &&
+        html`
+          <div class="status">
+            <progress
+              max=${all.length}
+              value=${done}
+              aria-label=${`Progress of “${prompt}”`}
+            ></progress>
+            <small>${done} of ${all.length} drawn</small>
+          </div>
+        `
+      }
+      ${all
+        .filter((job) => job.state === "failed")
+        .slice(0, 1)
+        .map(
+          (job) => html`
+            <${Failed} key=${job.id} job=${job} />
+          `,
+        )}
+      <ul class="candidates many">
+        ${all.map(
+          (job, place) =>
+            (unfinished(job) || job.pictures[0]) &&
+            html`
+              <li key=${job.id}>
+                <${Candidate}
+                  job=${job}
+                  index=${0}
+                  among=${among}
+                  place=${[place + 1, all.length]}
+                  ratio=${(job.request.width ?? 1) / (job.request.height ?? 1)}
+                />
+              </li>
+            `,
+        )}
+      </ul>
+    </article>
+  `;
 }
 
 function edit(request) {
@@ -71,29 +180,65 @@ function edit(request) {
 }
 
 function facts(request) {
-  const told = [request.style, request.background, `${request.width ?? 1024} × ${request.height ?? 1024}`];
-  if (request.variation_strength > 0) told.push(`varied ${Math.round(request.variation_strength * 100)} %`);
+  const told = [
+    request.style,
+    request.background,
+    `${request.width ?? 1024} × ${request.height ?? 1024}`,
+  ];
+  if (request.variation_strength > 0)
+    told.push(`varied ${Math.round(request.variation_strength * 100)} %`);
   told.push(`seed ${request.seed}`);
   return told.filter(Boolean).join(" · ");
 }
 
 function Status({ job }) {
   const fraction = job.progress?.fraction ?? 0;
-  const told = job.state === "queued" ? queued(job) : job.progress?.stage === "loading" ? "Warming up the model…" : `Drawing, ${Math.round(fraction * 100)} %`;
-  return html`<div class="status">
-    <progress max="1" value=${fraction} aria-label=${`Progress of “${job.request.prompt}”`}></progress>
-    <small>${told}</small>
-  </div>`;
+  const told =
+    job.state === "queued"
+      ? queued(job)
+      : job.progress?.stage === "loading"
+        ? "Warming up the model…"
+        : `Drawing, ${Math.round(fraction * 100)} %`;
+  return html`
+    <div class="status">
+      <progress
+        max="1"
+        value=${fraction}
+        aria-label=${`Progress of “${job.request.prompt}”`}
+      ></progress>
+      <small>${told}</small>
+    </div>
+  `;
 }
 
-const queued = (job) => (job.position ? `Waiting, ${job.position === 1 ? "next in line" : `number ${job.position} in line`}` : "Waiting…");
+function queued(job) {
+  const place = placeInLine(job);
+  return `Waiting, ${place === 1 ? "next in line" : `number ${place} in line`}`;
+}
 
 export function Failed({ job }) {
-  return html`<div class="notice bad" role="alert">${icon("triangle-alert")}
-    <p><strong>${job.error?.message ?? "The drawing failed."}</strong>${job.error?.hint && html`<span>${job.error.hint}</span>`}
-      <span class="row"><button class="button small" onClick=${() => orComplain(retry(job.id))}>${icon("rotate-ccw", 15)} Try again</button>
-      <button class="button small" onClick=${() => edit(job.request)}>${icon("pencil", 15)} Edit the words</button></span></p>
-  </div>`;
+  return html`
+    <div class="notice bad" role="alert">
+      ${icon("triangle-alert")}
+      <p>
+        <strong>${job.error?.message ?? "The drawing failed."}</strong>
+        ${
+          job.error?.hint &&
+          html`
+            <span>${job.error.hint}</span>
+          `
+        }
+        <span class="row">
+          <button class="button small" onClick=${() => orComplain(retry(job.id))}>
+            ${icon("rotate-ccw", 15)} Try again
+          </button>
+          <button class="button small" onClick=${() => edit(job.request)}>
+            ${icon("pencil", 15)} Edit the words
+          </button>
+        </span>
+      </p>
+    </div>
+  `;
 }
 
 function Candidate({ job, index, among, ratio, place = [index + 1, job.num_images] }) {
@@ -106,24 +251,77 @@ function Candidate({ job, index, among, ratio, place = [index + 1, job.num_image
   const shape = { aspectRatio: String(ratio) };
   if (!id) {
     const share = image?.total ? image.step / image.total : 0;
-    return html`<div class=${`tile waiting ground-check${share > 0 ? " begun" : ""}`} style=${shape}>
-      ${image?.preview && html`<img class="preview" src=${image.preview} alt="" style=${{ filter: `blur(${Math.round(8 * (1 - share))}px)` }} />`}
-      <span class="unseen">${number}: ${share > 0 ? `step ${image.step} of ${image.total}` : "not begun"}</span>
-    </div>`;
+    return html`
+      <div class=${`tile waiting ground-check${share > 0 ? " begun" : ""}`} style=${shape}>
+        ${
+          image?.preview &&
+          html`
+            <img
+              class="preview"
+              src=${image.preview}
+              alt=""
+              style=${{ filter: `blur(${Math.round(8 * (1 - share))}px)` }}
+            />
+          `
+        }
+        <span class="unseen">
+          ${number}: ${share > 0 ? `step ${image.step} of ${image.total}` : "not begun"}
+        </span>
+      </div>
+    `;
   }
   if (gone || known?.trashed) {
-    return html`<div class="tile lost" style=${shape}>${icon("trash-2")}<small>${known?.trashed ? "In the trash" : "Deleted"}</small></div>`;
+    return html`
+      <div class="tile lost" style=${shape}>
+        ${icon("trash-2")}
+        <small>${known?.trashed ? "In the trash" : "Deleted"}</small>
+      </div>
+    `;
   }
-  return html`<div class=${`tile done ground-check${chosen ? " chosen" : ""}`} style=${shape}>
-    <button class="open" aria-label=${`${number}: ${job.request.prompt}. Open large`} onClick=${() => openPicture(id, among)}>
-      <img src=${urls.thumbnail(id)} alt="" loading="lazy" decoding="async" onError=${() => setGone(true)} />
-    </button>
-    <div class="over">
-      <button class="icon fill" aria-pressed=${String(known?.favourite ?? false)} aria-label=${`Favourite, picture ${place[0]}`} title="Favourite"
-        onClick=${() => orComplain(mark(id, { favourite: !known?.favourite }))}>${icon("heart")}</button>
-      <button class="icon" aria-pressed=${String(chosen)} aria-label=${`Compare, picture ${place[0]}`} title="Compare"
-        onClick=${() => toggleCompare(id)}>${icon("columns-2")}</button>
-      <a class="icon" href=${urls.file(id, { format: "png", download: 1 })} download aria-label=${`Download picture ${place[0]}`} title="Download PNG">${icon("download")}</a>
+  return html`
+    <div class=${`tile done ground-check${chosen ? " chosen" : ""}`} style=${shape}>
+      <button
+        class="open"
+        aria-label=${`${number}: ${job.request.prompt}. Open large`}
+        onClick=${() => openPicture(id, among)}
+      >
+        <img
+          src=${urls.thumbnail(id)}
+          alt=""
+          loading="lazy"
+          decoding="async"
+          onError=${() => setGone(true)}
+        />
+      </button>
+      <div class="over">
+        <button
+          class="icon fill"
+          aria-pressed=${String(known?.favourite ?? false)}
+          aria-label=${`Favourite, picture ${place[0]}`}
+          title="Favourite"
+          onClick=${() => orComplain(mark(id, { favourite: !known?.favourite }))}
+        >
+          ${icon("heart")}
+        </button>
+        <button
+          class="icon"
+          aria-pressed=${String(chosen)}
+          aria-label=${`Compare, picture ${place[0]}`}
+          title="Compare"
+          onClick=${() => toggleCompare(id)}
+        >
+          ${icon("columns-2")}
+        </button>
+        <a
+          class="icon"
+          href=${urls.file(id, { format: "png", download: 1 })}
+          download
+          aria-label=${`Download picture ${place[0]}`}
+          title="Download PNG"
+        >
+          ${icon("download")}
+        </a>
+      </div>
     </div>
-  </div>`;
+  `;
 }

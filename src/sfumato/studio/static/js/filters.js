@@ -5,14 +5,54 @@ import { icon } from "./icons.js";
 import { useStore } from "./store.js";
 
 const COLOURS = [
-  ["red", "#c8372d"], ["orange", "#e58a2b"], ["yellow", "#eec643"], ["green", "#5b9a4a"], ["blue", "#3b76c4"],
-  ["purple", "#7e57a8"], ["pink", "#e38aa8"], ["brown", "#83573a"], ["grey", "#8f8f8f"], ["black", "#1d1d1d"], ["white", "#ffffff"],
+  ["red", "#c8372d"],
+  ["orange", "#e58a2b"],
+  ["yellow", "#eec643"],
+  ["green", "#5b9a4a"],
+  ["blue", "#3b76c4"],
+  ["purple", "#7e57a8"],
+  ["pink", "#e38aa8"],
+  ["brown", "#83573a"],
+  ["grey", "#8f8f8f"],
+  ["black", "#1d1d1d"],
+  ["white", "#ffffff"],
 ];
+const DEFECT_NAMES = { none: "none found", any: "any at all" };
 const DEFECTS = [
-  "clipped", "off_centre", "speckles", "ragged_alpha", "halo", "wrong_colour", "palette_drift", "low_contrast",
-  "vanishes", "illegible", "wrong_count", "subject_mismatch", "near_copy", "near_duplicate", "unknown_subject",
+  "none",
+  "any",
+  "clipped",
+  "off_centre",
+  "speckles",
+  "ragged_alpha",
+  "halo",
+  "wrong_colour",
+  "palette_drift",
+  "low_contrast",
+  "vanishes",
+  "illegible",
+  "wrong_count",
+  "subject_mismatch",
+  "near_copy",
+  "near_duplicate",
+  "unknown_subject",
 ];
-const KNOWN = ["q", "text", "like", "model", "colour", "finding", "favourite", "min_rating", "tag", "collection", "source", "after", "before", "trash"];
+const KNOWN = [
+  "q",
+  "text",
+  "like",
+  "model",
+  "colour",
+  "finding",
+  "favourite",
+  "min_rating",
+  "tag",
+  "collection",
+  "source",
+  "after",
+  "before",
+  "trash",
+];
 const PAUSE = 250; // ms after the last letter
 
 /** The server's query for a page of what the address asks for. */
@@ -34,17 +74,24 @@ function dayAfter(day) {
   return moment.toISOString();
 }
 
-export const hasFilters = (query) => [...new URLSearchParams(query).keys()].some((name) => name !== "trash");
+export const hasFilters = (query) =>
+  [...new URLSearchParams(query).keys()].some((name) => name !== "trash");
 
 export function Filters({ query, onChange }) {
   const asked = new URLSearchParams(query);
   const models = useStore(net, (state) => state.models);
-  const [open, setOpen] = useState(["model", "colour", "finding", "min_rating", "tag", "collection", "after", "before"].some((name) => asked.has(name)));
+  const [open, setOpen] = useState(
+    ["model", "colour", "finding", "min_rating", "tag", "collection", "after", "before"].some(
+      (name) => asked.has(name),
+    ),
+  );
   const [labels, setLabels] = useState({ tags: [], collections: [] });
   useEffect(() => {
     if (!open) return;
     Promise.all([get("/tags"), get("/collections")])
-      .then(([tags, collections]) => setLabels({ tags: Object.keys(tags), collections: Object.keys(collections) }))
+      .then(([tags, collections]) =>
+        setLabels({ tags: Object.keys(tags), collections: Object.keys(collections) }),
+      )
       .catch(() => {});
   }, [open]);
 
@@ -55,29 +102,115 @@ export function Filters({ query, onChange }) {
     onChange(next.toString());
   };
   const by = (name) => (event) => change(name, event.currentTarget.value);
-  return html`<div class="filters" role="search">
-    <div class="row">
-      <${SearchBox} query=${query} onChange=${onChange} />
-      <button class="pill" aria-pressed=${String(asked.has("favourite"))} onClick=${() => change("favourite", asked.has("favourite") ? "" : "1")}>${icon("heart", 16)} Favourites</button>
-      <button class="pill" aria-pressed=${String(asked.has("trash"))} onClick=${() => change("trash", asked.has("trash") ? "" : "1")}>${icon("trash-2", 16)} Trash</button>
-      <button class="pill" aria-expanded=${String(open)} aria-controls="filters" onClick=${() => setOpen(!open)}>${icon("sliders-horizontal", 16)} Filters</button>
-    </div>
-    ${asked.has("like") && html`<p class="like"><span class="tag"><span>Looks like one picture</span><button aria-label="Look at everything again" onClick=${() => change("like", "")}>${icon("x", 13)}</button></span></p>`}
-    <div class="fold" id="filters" hidden=${!open}>
-      <div class="colours" role="group" aria-label="Colour">${COLOURS.map(([name, shown]) => html`<button key=${name} class=${`dab dab-${name}`} style=${{ backgroundColor: shown }} title=${name} aria-label=${name}
-        aria-pressed=${String(asked.get("colour") === name)} onClick=${() => change("colour", asked.get("colour") === name ? "" : name)}></button>`)}</div>
-      <div class="grid">
-        <${Pick} name="Model" value=${asked.get("model")} values=${(models?.models ?? []).map((model) => model.name)} onChange=${by("model")} />
-        <${Pick} name="Defect" value=${asked.get("finding")} values=${DEFECTS} onChange=${by("finding")} />
-        <${Pick} name="Rating" value=${asked.get("min_rating")} values=${["1", "2", "3", "4", "5"]} shown=${(value) => `${value} or more`} onChange=${by("min_rating")} />
-        <${Pick} name="Tag" value=${asked.get("tag")} values=${labels.tags} onChange=${by("tag")} />
-        <${Pick} name="Collection" value=${asked.get("collection")} values=${labels.collections} onChange=${by("collection")} />
-        <label class="field"><span>From</span><input type="date" value=${asked.get("after") ?? ""} onChange=${by("after")} /></label>
-        <label class="field"><span>Until</span><input type="date" value=${asked.get("before") ?? ""} onChange=${by("before")} /></label>
+  return html`
+    <div class="filters" role="search">
+      <div class="row">
+        <${SearchBox} query=${query} onChange=${onChange} />
+        <button
+          class="pill"
+          aria-pressed=${String(asked.has("favourite"))}
+          onClick=${() => change("favourite", asked.has("favourite") ? "" : "1")}
+        >
+          ${icon("heart", 16)} Favourites
+        </button>
+        <button
+          class="pill"
+          aria-pressed=${String(asked.has("trash"))}
+          onClick=${() => change("trash", asked.has("trash") ? "" : "1")}
+        >
+          ${icon("trash-2", 16)} Trash
+        </button>
+        <button
+          class="pill"
+          aria-expanded=${String(open)}
+          aria-controls="filters"
+          onClick=${() => setOpen(!open)}
+        >
+          ${icon("sliders-horizontal", 16)} Filters
+        </button>
       </div>
-      ${hasFilters(query) && html`<button class="link" onClick=${() => onChange(asked.has("trash") ? "trash=1" : "")}>Clear all</button>`}
+      ${
+        asked.has("like") &&
+        html`
+          <p class="like">
+            <span class="tag">
+              <span>Looks like one picture</span>
+              <button aria-label="Look at everything again" onClick=${() => change("like", "")}>
+                ${icon("x", 13)}
+              </button>
+            </span>
+          </p>
+        `
+      }
+      <div class="fold" id="filters" hidden=${!open}>
+        <div class="colours" role="group" aria-label="Colour">
+          ${COLOURS.map(
+            ([name, shown]) => html`
+              <button
+                key=${name}
+                class=${`dab dab-${name}`}
+                style=${{ backgroundColor: shown }}
+                title=${name}
+                aria-label=${name}
+                aria-pressed=${String(asked.get("colour") === name)}
+                onClick=${() => change("colour", asked.get("colour") === name ? "" : name)}
+              ></button>
+            `,
+          )}
+        </div>
+        <div class="grid">
+          <${Pick}
+            name="Model"
+            value=${asked.get("model")}
+            values=${(models?.models ?? []).map((model) => model.name)}
+            onChange=${by("model")}
+          />
+          <${Pick}
+            name="Defect"
+            value=${asked.get("finding")}
+            values=${DEFECTS}
+            shown=${(value) => DEFECT_NAMES[value] ?? value.replaceAll("_", " ")}
+            onChange=${by("finding")}
+          />
+          <${Pick}
+            name="Rating"
+            value=${asked.get("min_rating")}
+            values=${["1", "2", "3", "4", "5"]}
+            shown=${(value) => `${value} or more`}
+            onChange=${by("min_rating")}
+          />
+          <${Pick}
+            name="Tag"
+            value=${asked.get("tag")}
+            values=${labels.tags}
+            onChange=${by("tag")}
+          />
+          <${Pick}
+            name="Collection"
+            value=${asked.get("collection")}
+            values=${labels.collections}
+            onChange=${by("collection")}
+          />
+          <label class="field">
+            <span>From</span>
+            <input type="date" value=${asked.get("after") ?? ""} onChange=${by("after")} />
+          </label>
+          <label class="field">
+            <span>Until</span>
+            <input type="date" value=${asked.get("before") ?? ""} onChange=${by("before")} />
+          </label>
+        </div>
+        ${
+          hasFilters(query) &&
+          html`
+            <button class="link" onClick=${() => onChange(asked.has("trash") ? "trash=1" : "")}>
+              Clear all
+            </button>
+          `
+        }
+      </div>
     </div>
-  </div>`;
+  `;
 }
 
 function SearchBox({ query, onChange }) {
@@ -103,19 +236,41 @@ function SearchBox({ query, onChange }) {
     setMode(as);
     if (typed.trim()) search(typed, as);
   };
-  return html`<div class="search">${icon("search", 17)}
-    <input id="search" type="search" maxlength="1000" value=${typed} aria-label=${mode === "q" ? "Search words and tags" : "Search by what pictures show"}
-      placeholder=${mode === "q" ? "Words, tags, file names" : "What the picture shows"} onInput=${(event) => setTyped(event.currentTarget.value)} />
-    <div class="segments" role="group" aria-label="Search in">
-      <button aria-pressed=${String(mode === "q")} onClick=${() => choose("q")}>Words</button>
-      <button aria-pressed=${String(mode === "text")} onClick=${() => choose("text")}>Looks</button>
-    </div></div>`;
+  return html`
+    <div class="search">
+      ${icon("search", 17)}
+      <input
+        id="search"
+        type="search"
+        maxlength="1000"
+        value=${typed}
+        aria-label=${mode === "q" ? "Search words and tags" : "Search by what pictures show"}
+        placeholder=${mode === "q" ? "Words or tags" : "What it shows"}
+        onInput=${(event) => setTyped(event.currentTarget.value)}
+      />
+      <div class="segments" role="group" aria-label="Search in">
+        <button aria-pressed=${String(mode === "q")} onClick=${() => choose("q")}>Words</button>
+        <button aria-pressed=${String(mode === "text")} onClick=${() => choose("text")}>
+          Looks
+        </button>
+      </div>
+    </div>
+  `;
 }
 
 function Pick({ name, value, values, onChange, shown = (text) => text.replaceAll("_", " ") }) {
   const listed = value && !values.includes(value) ? [value, ...values] : values;
-  return html`<label class="field"><span>${name}</span><select value=${value ?? ""} onChange=${onChange}>
-    <option value="" selected=${!value}>Any</option>
-    ${listed.map((known) => html`<option key=${known} value=${known} selected=${known === value}>${shown(known)}</option>`)}
-  </select></label>`;
+  return html`
+    <label class="field">
+      <span>${name}</span>
+      <select value=${value ?? ""} onChange=${onChange}>
+        <option value="" selected=${!value}>Any</option>
+        ${listed.map(
+          (known) => html`
+            <option key=${known} value=${known} selected=${known === value}>${shown(known)}</option>
+          `,
+        )}
+      </select>
+    </label>
+  `;
 }

@@ -7,16 +7,16 @@ const PAGE = 16;
 /** `byId`: jobs; `feed`: ids, newest first; `more`: cursor of older ones, null at the end. */
 export const jobs = makeStore({ byId: {}, feed: [], more: undefined, counts: {}, failed: null });
 
-const newer = (a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : a.id < b.id ? 1 : -1);
+const newer = (a, b) =>
+  a.created < b.created ? 1 : a.created > b.created ? -1 : a.id < b.id ? 1 : -1;
 
 function keep(found, patch = {}) {
   jobs.set((state) => {
     const byId = { ...state.byId };
     for (const job of found) byId[job.id] = merge(byId[job.id], job);
     const ids = new Set([...state.feed, ...found.map((job) => job.id)]);
-    const feed = ids.size > state.feed.length
-      ? [...ids].sort((a, b) => newer(byId[a], byId[b]))
-      : state.feed;
+    const feed =
+      ids.size > state.feed.length ? [...ids].sort((a, b) => newer(byId[a], byId[b])) : state.feed;
     return { byId, feed, ...patch };
   });
 }
@@ -29,6 +29,16 @@ function merge(known, job) {
 }
 
 export const unfinished = (job) => job.state === "queued" || job.state === "running";
+
+/** How many jobs are drawn before a waiting one, itself included. The server's own figure ages. */
+export function placeInLine(job) {
+  const before = Object.values(jobs.get().byId).filter(
+    (other) =>
+      other.state === "queued" &&
+      (other.priority > job.priority || (other.priority === job.priority && newer(other, job) > 0)),
+  );
+  return before.length + 1;
+}
 
 /** The newest jobs, those under way included. */
 export async function loadJobs() {

@@ -9,15 +9,64 @@ export function typing(event) {
 }
 
 const SHEET = [
-  ["Anywhere", [["/", "To the prompt box, or the search"], ["D H S Q ,", "Draw, history, sweep, queue, settings"], ["T", "Light or dark"], ["?", "This sheet"]]],
-  ["In the prompt box", [["Enter", "Draw"], ["Shift Enter", "A new line"]]],
-  ["Over a picture", [["← →", "Leaf"], ["+ − 0", "Zoom"], ["B", "What lies under it"], ["O", "Marks of the report"], ["F", "Favourite"], ["V", "Vary a little; Shift V, a lot"], ["E", "Draw with edits"], ["Delete", "To the trash"], ["Esc", "Close"]]],
+  [
+    "Anywhere",
+    [
+      ["/", "To the prompt box, or the search"],
+      ["D H S Q ,", "Draw, history, sweep, queue, settings"],
+      ["T", "Light or dark"],
+      ["?", "This sheet"],
+    ],
+  ],
+  [
+    "In the prompt box",
+    [
+      ["Enter", "Draw"],
+      ["Shift Enter", "A new line"],
+    ],
+  ],
+  [
+    "Over a picture",
+    [
+      ["← →", "Leaf"],
+      ["+ − 0", "Zoom"],
+      ["B", "What lies under it"],
+      ["O", "Marks of the report"],
+      ["F", "Favourite"],
+      ["V", "Vary a little; Shift V, a lot"],
+      ["E", "Draw with edits"],
+      ["Delete", "To the trash"],
+      ["Esc", "Close"],
+    ],
+  ],
 ];
 
 export function ShortcutSheet({ onClose }) {
-  return html`<${Dialog} label="Shortcuts" onClose=${onClose}>
-    ${SHEET.map(([where, keys]) => html`<section class="shortcuts" key=${where}><h3>${where}</h3>
-      <dl>${keys.map(([key, what]) => html`<div key=${key}><dt>${key.split(" ").map((part) => html`<kbd>${part}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
-    </section>`)}
-  <//>`;
+  return html`
+    <${Dialog} label="Shortcuts" onClose=${onClose}>
+      ${SHEET.map(
+        ([where, keys]) => html`
+          <section class="shortcuts" key=${where}>
+            <h3>${where}</h3>
+            <dl>
+              ${keys.map(
+                ([key, what]) => html`
+                  <div key=${key}>
+                    <dt>
+                      ${key.split(" ").map(
+                        (part) => html`
+                          <kbd>${part}</kbd>
+                        `,
+                      )}
+                    </dt>
+                    <dd>${what}</dd>
+                  </div>
+                `,
+              )}
+            </dl>
+          </section>
+        `,
+      )}
+    <//>
+  `;
 }

@@ -15,7 +15,11 @@ const MAX_ZOOM = 16;
 
 export function Lightbox() {
   const id = useStore(route, (state) => state.picture);
-  return id ? html`<${Dialog} label="Picture" bare onClose=${closePicture}><${Inside} id=${id} /><//>` : null;
+  return id
+    ? html`
+        <${Dialog} label="Picture" bare onClose=${closePicture}><${Inside} id=${id} /><//>
+      `
+    : null;
 }
 
 function Inside({ id }) {
@@ -68,35 +72,115 @@ function Inside({ id }) {
     return () => removeEventListener("keydown", onKey, true);
   });
 
+  const showBoxes = (shown) => {
+    setBoxes(shown);
+    // on a phone the picture is far above the report
+    if (shown) document.querySelector(".stage-side").scrollIntoView({ block: "nearest" });
+  };
   const drop = () => {
     discard([id]);
     const rest = among[place + 1] ?? among[place - 1];
-    if (place >= 0 && rest) openPicture(rest, among.filter((other) => other !== id));
+    if (place >= 0 && rest)
+      openPicture(
+        rest,
+        among.filter((other) => other !== id),
+      );
     else closePicture();
   };
 
-  return html`<div class="lightbox">
-    <div class="stage-side">
-      <div class="stage-bar">
-        <button class="icon" aria-label="Close" title="Close (Esc)" onClick=${closePicture}>${icon("x")}</button>
-        ${among.length > 1 && place >= 0 && html`<small>${place + 1} of ${among.length}</small>`}
-        <span class="gap"></span>
-        <button class="icon" aria-label="Smaller" disabled=${zoom <= 1} onClick=${() => scale(0.5)}>${icon("zoom-out")}</button>
-        <button class="zoom" aria-label=${`Zoom ${Math.round(zoom * 100)} percent; fit`} onClick=${() => setZoom(1)}>${Math.round(zoom * 100)} %</button>
-        <button class="icon" aria-label="Larger" disabled=${zoom >= MAX_ZOOM} onClick=${() => scale(2)}>${icon("zoom-in")}</button>
-        <${Grounds} value=${ground} onChange=${setGround} />
+  return html`
+    <div class="lightbox">
+      <div class="stage-side">
+        <div class="stage-bar">
+          <button class="icon" aria-label="Close" title="Close (Esc)" onClick=${closePicture}>
+            ${icon("x")}
+          </button>
+          ${
+            among.length > 1 &&
+            place >= 0 &&
+            html`
+              <small>${place + 1} of ${among.length}</small>
+            `
+          }
+          <span class="gap"></span>
+          <button
+            class="icon"
+            aria-label="Smaller"
+            disabled=${zoom <= 1}
+            onClick=${() => scale(0.5)}
+          >
+            ${icon("zoom-out")}
+          </button>
+          <button
+            class="zoom"
+            aria-label=${`Zoom ${Math.round(zoom * 100)} percent; fit`}
+            onClick=${() => setZoom(1)}
+          >
+            ${Math.round(zoom * 100)} %
+          </button>
+          <button
+            class="icon"
+            aria-label="Larger"
+            disabled=${zoom >= MAX_ZOOM}
+            onClick=${() => scale(2)}
+          >
+            ${icon("zoom-in")}
+          </button>
+          <${Grounds} value=${ground} onChange=${setGround} />
+        </div>
+        ${
+          problem && !picture
+            ? html`
+                <div class="empty">
+                  ${icon("image", 40)}
+                  <h2>${problem.message}</h2>
+                  <p class="soft">${problem.hint}</p>
+                </div>
+              `
+            : html`
+                <${Stage}
+                  picture=${picture}
+                  id=${id}
+                  zoom=${zoom}
+                  setZoom=${setZoom}
+                  ground=${ground}
+                  boxes=${boxes}
+                />
+              `
+        }
+        ${
+          among.length > 1 &&
+          place >= 0 &&
+          html`
+            <button
+              class="leaf before"
+              aria-label="Previous picture"
+              disabled=${place === 0}
+              onClick=${() => leaf(-1)}
+            >
+              ${icon("chevron-left", 24)}
+            </button>
+            <button
+              class="leaf after"
+              aria-label="Next picture"
+              disabled=${place === among.length - 1}
+              onClick=${() => leaf(1)}
+            >
+              ${icon("chevron-right", 24)}
+            </button>
+          `
+        }
       </div>
-      ${problem && !picture
-        ? html`<div class="empty">${icon("image", 40)}<h2>${problem.message}</h2><p class="soft">${problem.hint}</p></div>`
-        : html`<${Stage} picture=${picture} id=${id} zoom=${zoom} setZoom=${setZoom} ground=${ground} boxes=${boxes} />`}
-      ${among.length > 1 && place >= 0 && html`
-        <button class="leaf before" aria-label="Previous picture" disabled=${place === 0} onClick=${() => leaf(-1)}>${icon("chevron-left", 24)}</button>
-        <button class="leaf after" aria-label="Next picture" disabled=${place === among.length - 1} onClick=${() => leaf(1)}>${icon("chevron-right", 24)}</button>`}
+      <aside class="panel" aria-label="About this picture">
+        ${
+          picture &&
+          html`
+            <${Panel} picture=${picture} boxes=${boxes} setBoxes=${showBoxes} onDrop=${drop} />
+          `
+        }
+      </aside>
     </div>
-    <aside class="panel" aria-label="About this picture">
-      ${picture && html`<${Panel} picture=${picture} boxes=${boxes} setBoxes=${setBoxes} onDrop=${drop} />`}
-    </aside>
-  </div>`;
+  `;
 }
 
 function next(ground) {
@@ -112,31 +196,75 @@ function Stage({ picture, id, zoom, setZoom, ground, boxes }) {
   const source = picture?.vector && zoom > 1 ? urls.file(id, { format: "svg" }) : urls.file(id);
   const hold = (event) => {
     if (zoom <= 1 || event.button !== 0) return;
-    grip.current = { x: event.clientX, y: event.clientY, left: stage.current.scrollLeft, top: stage.current.scrollTop };
+    grip.current = {
+      x: event.clientX,
+      y: event.clientY,
+      left: stage.current.scrollLeft,
+      top: stage.current.scrollTop,
+    };
     stage.current.setPointerCapture(event.pointerId);
   };
   const drag = (event) => {
     const from = grip.current;
     if (!from) return;
-    stage.current.scrollTo(from.left - (event.clientX - from.x), from.top - (event.clientY - from.y));
+    stage.current.scrollTo(
+      from.left - (event.clientX - from.x),
+      from.top - (event.clientY - from.y),
+    );
   };
   const pinch = (event) => {
     if (!event.ctrlKey) return;
     event.preventDefault();
     setZoom((now) => Math.min(MAX_ZOOM, Math.max(1, now * Math.exp(-event.deltaY / 120))));
   };
-  return html`<div class=${`stage${zoom > 1 ? " held" : ""}`} ref=${stage} tabindex=${zoom > 1 ? 0 : -1} role="group" aria-label="The picture"
-      onPointerDown=${hold} onPointerMove=${drag} onPointerUp=${() => { grip.current = null; }} onWheel=${pinch}
-      onDblClick=${() => setZoom(zoom > 1 ? 1 : 4)}>
-    <div class=${`frame ground-${ground}`} style=${{ aspectRatio: String(ratio), width: `calc(min(100cqw, 100cqh * ${ratio}) * ${zoom})` }}>
-      <img src=${source} alt=${picture?.prompt ?? "Picture"} draggable=${false} />
-      ${boxes && picture && picture.findings.map((finding, index) => finding.box && html`<span key=${index} class=${`box ${finding.severity}`} style=${placeOf(finding.box, picture)}>
-        <b>${index + 1}</b></span>`)}
+  return html`
+    <div
+      class=${`stage${zoom > 1 ? " held" : ""}`}
+      ref=${stage}
+      tabindex=${zoom > 1 ? 0 : -1}
+      role="group"
+      aria-label="The picture"
+      onPointerDown=${hold}
+      onPointerMove=${drag}
+      onPointerUp=${() => {
+        grip.current = null;
+      }}
+      onWheel=${pinch}
+      onDblClick=${() => setZoom(zoom > 1 ? 1 : 4)}
+    >
+      <div
+        class=${`frame ground-${ground}`}
+        style=${{ aspectRatio: String(ratio), width: `calc(min(100cqw, 100cqh * ${ratio}) * ${zoom})` }}
+      >
+        <img src=${source} alt=${picture?.prompt ?? "Picture"} draggable=${false} />
+        ${
+          boxes &&
+          picture &&
+          picture.findings.map(
+            (finding, index) =>
+              finding.box &&
+              html`
+                <span
+                  key=${index}
+                  class=${`box ${finding.severity}`}
+                  style=${placeOf(finding.box, picture)}
+                >
+                  <b>${index + 1}</b>
+                </span>
+              `,
+          )
+        }
+      </div>
     </div>
-  </div>`;
+  `;
 }
 
 function placeOf([left, top, right, bottom], { width, height }) {
   const share = (part, whole) => `${(100 * part) / whole}%`;
-  return { left: share(left, width), top: share(top, height), width: share(right - left, width), height: share(bottom - top, height) };
+  return {
+    left: share(left, width),
+    top: share(top, height),
+    width: share(right - left, width),
+    height: share(bottom - top, height),
+  };
 }

@@ -1,12 +1,13 @@
 // Everything about one picture and everything that can be done with it.
 import { urls } from "./api.js";
-import { copyPicture, copyText } from "./clipboard.js";
-import { html, useState } from "./dom.js";
+import { copyPicture } from "./clipboard.js";
+import { html } from "./dom.js";
 import { fillFrom } from "./draft.js";
 import { icon } from "./icons.js";
 import { act } from "./jobs.js";
 import { bringBack, mark } from "./pictures.js";
 import { go } from "./router.js";
+import { Commands, Labels, Recipe, Report } from "./sections.js";
 import { toggleCompare, comparing } from "./compare.js";
 import { useStore } from "./store.js";
 import { complain, say } from "./toast.js";
@@ -18,7 +19,11 @@ export async function vary(id, strength) {
   try {
     await act(`/pictures/${encodeURIComponent(id)}/vary`, { strength, num_images: 4 });
     go("draw");
-    say(strength === "subtle" ? "Four close relatives are on their way." : "Four bolder takes are on their way.");
+    say(
+      strength === "subtle"
+        ? "Four close relatives are on their way."
+        : "Four bolder takes are on their way.",
+    );
   } catch (problem) {
     complain(problem);
   }
@@ -52,119 +57,196 @@ export function Panel({ picture, boxes, setBoxes, onDrop }) {
   return html`
     <header>
       <h2>${picture.prompt || picture.original_name || "Without words"}</h2>
-      <p class="facts">${[picture.style, `${picture.width} × ${picture.height}`, picture.seed != null && `seed ${picture.seed}`, day(picture.created)].filter(Boolean).join(" · ")}</p>
+      <p class="facts">
+        ${[picture.style, `${picture.width} × ${picture.height}`, picture.seed != null && `seed ${picture.seed}`, day(picture.created)].filter(Boolean).join(" · ")}
+      </p>
     </header>
     <div class="row spread">
       <${Stars} value=${picture.rating} onChange=${(rating) => set({ rating })} />
       <span class="row tight">
-        <button class="icon fill" aria-label="Favourite" title="Favourite (F)" aria-pressed=${String(picture.favourite)} onClick=${() => set({ favourite: !picture.favourite })}>${icon("heart")}</button>
-        <button class="icon" aria-label="Compare" title="Compare" aria-pressed=${String(picked)} onClick=${() => {
-          toggleCompare(id);
-          if (!picked) say(comparing.get().ids.length === 2 ? "Two picked." : "Picked. Pick one more to compare.",
-            comparing.get().ids.length === 2 ? { action: { label: "Compare", run: () => comparing.set({ open: true }) } } : {});
-        }}>${icon("columns-2")}</button>
-        ${picture.trashed
-          ? html`<button class="icon" aria-label="Take out of the trash" title="Take out of the trash" onClick=${() => bringBack([id]).catch(complain)}>${icon("undo-2")}</button>`
-          : html`<button class="icon" aria-label="Move to the trash" title="Move to the trash (Delete)" onClick=${onDrop}>${icon("trash-2")}</button>`}
+        <button
+          class="icon fill"
+          aria-label="Favourite"
+          title="Favourite (F)"
+          aria-pressed=${String(picture.favourite)}
+          onClick=${() => set({ favourite: !picture.favourite })}
+        >
+          ${icon("heart")}
+        </button>
+        <button
+          class="icon"
+          aria-label="Compare"
+          title="Compare"
+          aria-pressed=${String(picked)}
+          onClick=${() => {
+            toggleCompare(id);
+            if (!picked)
+              say(
+                comparing.get().ids.length === 2
+                  ? "Two picked."
+                  : "Picked. Pick one more to compare.",
+                comparing.get().ids.length === 2
+                  ? { action: { label: "Compare", run: () => comparing.set({ open: true }) } }
+                  : {},
+              );
+          }}
+        >
+          ${icon("columns-2")}
+        </button>
+        ${
+          picture.trashed
+            ? html`
+                <button
+                  class="icon"
+                  aria-label="Take out of the trash"
+                  title="Take out of the trash"
+                  onClick=${() => bringBack([id]).catch(complain)}
+                >
+                  ${icon("undo-2")}
+                </button>
+              `
+            : html`
+                <button
+                  class="icon"
+                  aria-label="Move to the trash"
+                  title="Move to the trash (Delete)"
+                  onClick=${onDrop}
+                >
+                  ${icon("trash-2")}
+                </button>
+              `
+        }
       </span>
     </div>
-    ${plan
-      ? html`<div class="actions">
-          <button class="button" onClick=${() => vary(id, "subtle")}>${icon("sparkles")} Vary a little</button>
-          <button class="button" onClick=${() => vary(id, "strong")}>${icon("wand-sparkles")} Vary a lot</button>
-          <button class="button" onClick=${() => redraw(plan)}>${icon("pencil")} Draw with edits</button>
-          <button class="button" onClick=${() => go("history", `like=${encodeURIComponent(id)}`)}>${icon("scan-search")} Looks like this</button>
-        </div>`
-      : html`<div class="actions">
-          <button class="button" disabled=${!picture.prompt} onClick=${() => redraw({ prompt: picture.prompt, width: picture.width, height: picture.height })}>${icon("pencil")} Use its words</button>
-          <button class="button" onClick=${() => go("history", `like=${encodeURIComponent(id)}`)}>${icon("scan-search")} Looks like this</button>
-        </div>`}
-    <section><h3>Download</h3>
+    ${
+      plan
+        ? html`
+            <div class="actions">
+              <button class="button" onClick=${() => vary(id, "subtle")}>
+                ${icon("sparkles")} Vary a little
+              </button>
+              <button class="button" onClick=${() => vary(id, "strong")}>
+                ${icon("wand-sparkles")} Vary a lot
+              </button>
+              <button class="button" onClick=${() => redraw(plan)}>
+                ${icon("pencil")} Draw with edits
+              </button>
+              <button
+                class="button"
+                onClick=${() => go("history", `like=${encodeURIComponent(id)}`)}
+              >
+                ${icon("scan-search")} Looks like this
+              </button>
+            </div>
+          `
+        : html`
+            <div class="actions">
+              <button
+                class="button"
+                disabled=${!picture.prompt}
+                onClick=${() => redraw({ prompt: picture.prompt, width: picture.width, height: picture.height })}
+              >
+                ${icon("pencil")} Use its words
+              </button>
+              <button
+                class="button"
+                onClick=${() => go("history", `like=${encodeURIComponent(id)}`)}
+              >
+                ${icon("scan-search")} Looks like this
+              </button>
+            </div>
+          `
+    }
+    <section>
+      <h3>Download</h3>
       <div class="downloads">
-        ${PNG_SIZES.filter((size) => size <= 1024 || picture.vector).map((size) => html`<${Download} key=${size} id=${id} options=${{ format: "png", size }} label=${`PNG ${size}`} />`)}
-        ${picture.vector && html`<${Download} id=${id} options=${{ format: "svg" }} label="SVG" /><${Download} id=${id} options=${{ format: "pdf" }} label="PDF" />`}
+        ${PNG_SIZES.filter((size) => size <= 1024 || picture.vector).map(
+          (size) => html`
+            <${Download}
+              key=${size}
+              id=${id}
+              options=${{ format: "png", size }}
+              label=${`PNG ${size}`}
+            />
+          `,
+        )}
+        ${
+          picture.vector &&
+          html`
+            <${Download} id=${id} options=${{ format: "svg" }} label="SVG" />
+            <${Download} id=${id} options=${{ format: "pdf" }} label="PDF" />
+          `
+        }
         <${Download} id=${id} options=${{ format: "webp" }} label="WebP" />
         <${Download} id=${id} options=${{ format: "ico" }} label="ICO" />
       </div>
       <div class="row">
-        <button class="button small" onClick=${() => copyPicture(id)}>${icon("copy", 16)} Copy picture</button>
-        ${plan && bigger.length > 0 && html`<button class="button small" onClick=${() => enlarge(id, bigger[0])}>${icon("maximize-2", 16)} Redraw at ${bigger[0]} px</button>`}
+        <button class="button small" onClick=${() => copyPicture(id)}>
+          ${icon("copy", 16)} Copy picture
+        </button>
+        ${
+          plan &&
+          bigger.length > 0 &&
+          html`
+            <button class="button small" onClick=${() => enlarge(id, bigger[0])}>
+              ${icon("maximize-2", 16)} Redraw at ${bigger[0]} px
+            </button>
+          `
+        }
       </div>
     </section>
     <${Report} picture=${picture} boxes=${boxes} setBoxes=${setBoxes} />
-    <section><h3>Tags</h3><${Labels} name="tag" values=${picture.tags} onChange=${(tags) => set({ tags })} /></section>
-    <section><h3>Collections</h3><${Labels} name="collection" values=${picture.collections} onChange=${(collections) => set({ collections })} /></section>
-    ${picture.commands && html`<${Commands} commands=${picture.commands} />`}
-    <${Recipe} plan=${plan} parameters=${picture.parameters} source=${picture.source} />`;
+    <section>
+      <h3>Tags</h3>
+      <${Labels} name="tag" values=${picture.tags} onChange=${(tags) => set({ tags })} />
+    </section>
+    <section>
+      <h3>Collections</h3>
+      <${Labels}
+        name="collection"
+        values=${picture.collections}
+        onChange=${(collections) => set({ collections })}
+      />
+    </section>
+    ${
+      picture.commands &&
+      html`
+        <${Commands} commands=${picture.commands} />
+      `
+    }
+    <${Recipe} plan=${plan} parameters=${picture.parameters} source=${picture.source} />
+  `;
 }
 
-const day = (moment) => new Date(moment).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
+const day = (moment) =>
+  new Date(moment).toLocaleDateString(undefined, {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+  });
 
 function Download({ id, options, label }) {
-  return html`<a class="button small" href=${urls.file(id, { ...options, download: 1 })} download>${label}</a>`;
+  return html`
+    <a class="button small" href=${urls.file(id, { ...options, download: 1 })} download>${label}</a>
+  `;
 }
 
 function Stars({ value, onChange }) {
-  return html`<div class="stars" role="group" aria-label=${`Rating: ${value} of 5`}>
-    ${[1, 2, 3, 4, 5].map((star) => html`<button key=${star} class=${star <= value ? "on" : ""} aria-label=${star === 1 ? "1 star" : `${star} stars`}
-      aria-pressed=${String(star === value)} onClick=${() => onChange(star === value ? 0 : star)}>${icon("star", 19)}</button>`)}
-  </div>`;
-}
-
-function Report({ picture, boxes, setBoxes }) {
-  const { findings } = picture;
-  const placed = findings.some((finding) => finding.box);
-  return html`<section class="report"><div class="row spread"><h3>Report</h3>
-      ${placed && html`<button class="pill" aria-pressed=${String(boxes)} onClick=${() => setBoxes(!boxes)}>${icon("scan-search", 15)} Show on picture</button>`}</div>
-    ${findings.length === 0
-      ? html`<p class="fine">${icon("check", 17)} Nothing was found wrong with it.</p>`
-      : html`<ol>${findings.map((finding, index) => html`<li key=${index} class=${finding.severity}><b aria-hidden="true">${index + 1}</b>
-          <span>${finding.message} <small>${finding.check.replaceAll("_", " ")}, ${finding.severity}</small></span></li>`)}</ol>`}
-  </section>`;
-}
-
-export function Labels({ name, values, onChange }) {
-  const [typed, setTyped] = useState("");
-  const add = (event) => {
-    event.preventDefault();
-    const label = typed.trim();
-    setTyped("");
-    if (label && !values.includes(label)) onChange([...values, label]);
-  };
-  return html`<form class="tags" onSubmit=${add}>
-    ${values.map((label) => html`<span class="tag" key=${label}><span>${label}</span>
-      <button type="button" aria-label=${`Remove ${name} ${label}`} onClick=${() => onChange(values.filter((other) => other !== label))}>${icon("x", 13)}</button></span>`)}
-    <input type="text" maxlength="200" placeholder=${`Add a ${name}`} aria-label=${`Add a ${name}`} value=${typed} onInput=${(event) => setTyped(event.currentTarget.value)} />
-  </form>`;
-}
-
-const LANGUAGES = [["cli", "Command line"], ["python", "Python"], ["curl", "curl"]];
-
-function Commands({ commands }) {
-  const [shown, setShown] = useState("cli");
-  const name = LANGUAGES.find(([key]) => key === shown)[1];
-  return html`<section><h3>The same, elsewhere</h3>
-    <div class="row spread"><div class="segments" role="group" aria-label="Where">
-      ${LANGUAGES.map(([key, label]) => html`<button key=${key} aria-pressed=${String(shown === key)} onClick=${() => setShown(key)}>${label}</button>`)}
+  return html`
+    <div class="stars" role="group" aria-label=${`Rating: ${value} of 5`}>
+      ${[1, 2, 3, 4, 5].map(
+        (star) => html`
+          <button
+            key=${star}
+            class=${star <= value ? "on" : ""}
+            aria-label=${star === 1 ? "1 star" : `${star} stars`}
+            aria-pressed=${String(star === value)}
+            onClick=${() => onChange(star === value ? 0 : star)}
+          >
+            ${icon("star", 19)}
+          </button>
+        `,
+      )}
     </div>
-    <button class="icon" aria-label=${`Copy as ${name}`} title="Copy" onClick=${() => copyText(commands[shown], name)}>${icon("copy")}</button></div>
-    <pre class="code" tabindex="0" aria-label=${`As ${name}`}>${commands[shown]}</pre>
-  </section>`;
+  `;
 }
-
-const HIDDEN = new Set(["schema", "fingerprint", "notes", "prompt", "device"]);
-
-/** A recipe as a table, whichever program wrote it. Everything is text. */
-export function Recipe({ plan, parameters, source }) {
-  const rows = plan
-    ? Object.entries(plan).filter(([name, value]) => !HIDDEN.has(name) && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0))
-    : Object.entries(parameters ?? {});
-  return html`<section class="recipe"><h3>Recipe</h3>
-    ${source && source !== "sfumato" && html`<p class="soft">Read from ${source}.</p>`}
-    ${rows.length === 0 && html`<p class="soft">The file does not say how it was made.</p>`}
-    <dl>${rows.map(([name, value]) => html`<div key=${name}><dt>${name.replaceAll("_", " ")}</dt><dd>${asText(value)}</dd></div>`)}</dl>
-    ${plan?.notes?.length > 0 && html`<ul class="notes">${plan.notes.map((note) => html`<li key=${note}>${note}</li>`)}</ul>`}
-  </section>`;
-}
-
-const asText = (value) => (Array.isArray(value) ? value.map(asText).join(", ") : value !== null && typeof value === "object" ? JSON.stringify(value) : String(value));

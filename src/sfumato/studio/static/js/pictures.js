@@ -8,7 +8,12 @@ export const pictures = makeStore({ byId: {}, turn: 0 });
 
 export function learn(found) {
   if (!found.length) return;
-  pictures.set((state) => ({ byId: { ...state.byId, ...Object.fromEntries(found.map((p) => [p.id, { ...state.byId[p.id], ...p }])) } }));
+  pictures.set((state) => ({
+    byId: {
+      ...state.byId,
+      ...Object.fromEntries(found.map((p) => [p.id, { ...state.byId[p.id], ...p }])),
+    },
+  }));
 }
 
 const home = (id) => `/pictures/${encodeURIComponent(id)}`;

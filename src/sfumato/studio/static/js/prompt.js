@@ -1,7 +1,18 @@
 // The prompt box: words first, the usual choices in one quiet row, the rest folded away.
 import { net } from "./api.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
-import { GROUNDS, MAX_COUNT, SHAPES, SIZES, draft, hasExtras, modelOf, newSeed, requestOf, resetOptions } from "./draft.js";
+import {
+  GROUNDS,
+  MAX_COUNT,
+  SHAPES,
+  SIZES,
+  draft,
+  hasExtras,
+  modelOf,
+  newSeed,
+  requestOf,
+  resetOptions,
+} from "./draft.js";
 import { icon } from "./icons.js";
 import { draw } from "./jobs.js";
 import { useStore } from "./store.js";
@@ -38,7 +49,8 @@ export function PromptBox({ onDrawn }) {
     area.style.height = `${Math.min(area.scrollHeight, 280)}px`;
   }, [state.prompt]);
   useEffect(() => {
-    if (matchMedia("(hover: hover)").matches && !document.querySelector("dialog[open]")) box.current.focus({ preventScroll: true });
+    if (matchMedia("(hover: hover)").matches && !document.querySelector("dialog[open]"))
+      box.current.focus({ preventScroll: true });
   }, []);
 
   const submit = async (event) => {
@@ -55,101 +67,292 @@ export function PromptBox({ onDrawn }) {
     submit();
   };
 
-  return html`<form class="prompt" novalidate onSubmit=${submit} aria-label="Draw">
-    <label class="unseen" for="prompt">What to draw</label>
-    <textarea id="prompt" ref=${box} rows="1" maxlength="10000" autocomplete="off" enterkeyhint="go"
-      placeholder="A red fox, a paper boat, a logo for a bakery…" aria-describedby="prompt-help"
-      value=${state.prompt} onInput=${set("prompt")} onKeyDown=${onKeyDown}></textarea>
-    <span class="unseen" id="prompt-help">Enter draws, Shift and Enter begins a new line.</span>
-    <div class="choices">
-      <${Choice} name="Style" value=${state.style} onChange=${set("style")}
-        options=${[["", "Any"], ...(model?.styles ?? []).map((style) => [style, capital(style)])]} />
-      <${Choice} name="Shape" value=${state.shape} onChange=${set("shape")} options=${SHAPES.map(([value, name]) => [value, `${name} ${value}`])} />
-      <${Ground} value=${state.ground} />
-      <${Count} value=${state.count} />
-      <${Seed} locked=${state.seedLocked} seed=${state.seed} />
-      <button type="button" class="pill" aria-expanded=${String(more)} aria-controls="more-options" onClick=${() => setMore(!more)}>
-        ${icon("sliders-horizontal", 16)} More ${!more && hasExtras(state) && html`<span class="dot" aria-hidden="true"></span>`}
-      </button>
-      <button class="primary" disabled=${busy || !online || !state.prompt.trim()}>
-        ${icon("brush")} ${busy ? "Sending…" : "Draw"}
-      </button>
-    </div>
-    <div class="more" id="more-options" hidden=${!more}>
-      <${More} state=${state} model=${model} models=${models} />
-    </div>
-  </form>`;
+  return html`
+    <form class="prompt" novalidate onSubmit=${submit} aria-label="Draw">
+      <label class="unseen" for="prompt">What to draw</label>
+      <textarea
+        id="prompt"
+        ref=${box}
+        rows="1"
+        maxlength="10000"
+        autocomplete="off"
+        enterkeyhint="go"
+        placeholder="A red fox, a paper boat, a logo for a bakery…"
+        aria-describedby="prompt-help"
+        value=${state.prompt}
+        onInput=${set("prompt")}
+        onKeyDown=${onKeyDown}
+      ></textarea>
+      <span class="unseen" id="prompt-help">Enter draws, Shift and Enter begins a new line.</span>
+      <div class="choices">
+        <${Choice}
+          name="Style"
+          value=${state.style}
+          onChange=${set("style")}
+          options=${[["", "Any"], ...(model?.styles ?? []).map((style) => [style, capital(style)])]}
+        />
+        <${Choice}
+          name="Shape"
+          value=${state.shape}
+          onChange=${set("shape")}
+          options=${SHAPES.map(([value, name]) => [value, `${name} ${value}`])}
+        />
+        <${Ground} value=${state.ground} />
+        <${Count} value=${state.count} />
+        <${Seed} locked=${state.seedLocked} seed=${state.seed} />
+        <button
+          type="button"
+          class="pill"
+          aria-expanded=${String(more)}
+          aria-controls="more-options"
+          onClick=${() => setMore(!more)}
+        >
+          ${icon("sliders-horizontal", 16)} More
+          ${
+            !more &&
+            hasExtras(state) &&
+            html`
+              <span class="dot" aria-hidden="true"></span>
+            `
+          }
+        </button>
+        <button class="primary" disabled=${busy || !online || !state.prompt.trim()}>
+          ${icon("brush")} ${busy ? "Sending…" : "Draw"}
+        </button>
+      </div>
+      <div class="more" id="more-options" hidden=${!more}>
+        <${More} state=${state} model=${model} models=${models} />
+      </div>
+    </form>
+  `;
 }
 
 const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
 function Choice({ name, value, onChange, options }) {
-  const listed = options.some(([known]) => known === value) ? options : [...options, [value, value]];
-  return html`<label class="pill"><span class="name">${name}</span>
-    <select value=${value} onChange=${onChange}>
-      ${listed.map(([known, label]) => html`<option value=${known} selected=${known === value}>${label}</option>`)}
-    </select></label>`;
+  const listed = options.some(([known]) => known === value)
+    ? options
+    : [...options, [value, value]];
+  return html`
+    <label class="pill">
+      <span class="name">${name}</span>
+      <select value=${value} onChange=${onChange}>
+        ${listed.map(
+          ([known, label]) => html`
+            <option value=${known} selected=${known === value}>${label}</option>
+          `,
+        )}
+      </select>
+    </label>
+  `;
 }
 
 function Ground({ value }) {
   const own = value.startsWith("#") && !GROUNDS.some(([known]) => known === value);
-  return html`<span class="pill"><label class="inner"><span class="name">Ground</span>
-    <select value=${own ? "own" : value} onChange=${(event) => {
-      const chosen = event.currentTarget.value;
-      draft.set({ ground: chosen === "own" ? "#e8c9a9" : chosen });
-    }}>
-      ${GROUNDS.map(([known, label]) => html`<option value=${known} selected=${known === value}>${label}</option>`)}
-      <option value="own" selected=${own}>Own colour…</option>
-    </select></label>
-    ${own && html`<input type="color" class="swatch" aria-label="Colour of the ground" value=${value} onInput=${set("ground")} />`}
-  </span>`;
+  return html`
+    <span class="pill">
+      <label class="inner">
+        <span class="name">Ground</span>
+        <select
+          value=${own ? "own" : value}
+          onChange=${(event) => {
+            const chosen = event.currentTarget.value;
+            draft.set({ ground: chosen === "own" ? "#e8c9a9" : chosen });
+          }}
+        >
+          ${GROUNDS.map(
+            ([known, label]) => html`
+              <option value=${known} selected=${known === value}>${label}</option>
+            `,
+          )}
+          <option value="own" selected=${own}>Own colour…</option>
+        </select>
+      </label>
+      ${
+        own &&
+        html`
+          <input
+            type="color"
+            class="swatch"
+            aria-label="Colour of the ground"
+            value=${value}
+            onInput=${set("ground")}
+          />
+        `
+      }
+    </span>
+  `;
 }
 
 function Count({ value }) {
   const step = (by) => () => draft.set({ count: Math.min(MAX_COUNT, Math.max(1, value + by)) });
-  return html`<span class="pill" role="group" aria-label="How many pictures">
-    <button type="button" aria-label="One fewer" disabled=${value <= 1} onClick=${step(-1)}>${icon("minus", 15)}</button>
-    <output aria-live="polite">${value}<span class="unseen"> pictures</span></output>
-    <button type="button" aria-label="One more" disabled=${value >= MAX_COUNT} onClick=${step(1)}>${icon("plus", 15)}</button>
-  </span>`;
+  return html`
+    <span class="pill" role="group" aria-label="How many pictures">
+      <button type="button" aria-label="One fewer" disabled=${value <= 1} onClick=${step(-1)}>
+        ${icon("minus", 15)}
+      </button>
+      <output aria-live="polite">
+        ${value}
+        <span class="unseen">pictures</span>
+      </output>
+      <button type="button" aria-label="One more" disabled=${value >= MAX_COUNT} onClick=${step(1)}>
+        ${icon("plus", 15)}
+      </button>
+    </span>
+  `;
 }
 
 function Seed({ locked, seed }) {
-  const toggle = () => draft.set(locked ? { seedLocked: false } : { seedLocked: true, seed: seed || newSeed() });
-  return html`<span class="pill">
-    <button type="button" aria-pressed=${String(locked)} aria-label="Keep the seed" title=${locked ? "The same seed every time" : "A new seed every time"} onClick=${toggle}>
-      ${icon(locked ? "lock" : "lock-open", 15)}
-    </button>
-    ${locked
-      ? html`<input type="number" aria-label="Seed" min="0" max="4294967295" value=${seed} onInput=${set("seed")} />
-          <button type="button" aria-label="Another seed" onClick=${() => draft.set({ seed: newSeed() })}>${icon("dices", 15)}</button>`
-      : html`<span class="name">New seed</span>`}
-  </span>`;
+  const toggle = () =>
+    draft.set(locked ? { seedLocked: false } : { seedLocked: true, seed: seed || newSeed() });
+  return html`
+    <span class="pill">
+      <button
+        type="button"
+        aria-pressed=${String(locked)}
+        aria-label="Keep the seed"
+        title=${locked ? "The same seed every time" : "A new seed every time"}
+        onClick=${toggle}
+      >
+        ${icon(locked ? "lock" : "lock-open", 15)}
+      </button>
+      ${
+        locked
+          ? html`
+              <input
+                type="number"
+                aria-label="Seed"
+                min="0"
+                max="4294967295"
+                value=${seed}
+                onInput=${set("seed")}
+              />
+              <button
+                type="button"
+                aria-label="Another seed"
+                onClick=${() => draft.set({ seed: newSeed() })}
+              >
+                ${icon("dices", 15)}
+              </button>
+            `
+          : html`
+              <span class="name">New seed</span>
+            `
+      }
+    </span>
+  `;
 }
 
 function More({ state, model, models }) {
   const can = (ability) => model?.capabilities.includes(ability);
-  return html`<div class="grid">
-    ${can("negative_prompt") && html`<label class="field wide"><span>Leave out</span>
-      <input type="text" value=${state.negative} placeholder="What the picture should not show" onInput=${set("negative")} /></label>`}
-    <label class="field"><span>Model</span><select value=${state.model} onChange=${set("model")}>
-      <option value="" selected=${!state.model}>${model ? `As usual (${model.name})` : "As usual"}</option>
-      ${(models?.models ?? []).map((known) => html`<option value=${known.name} selected=${known.name === state.model}>${known.name}</option>`)}
-    </select></label>
-    <label class="field"><span>Longer side</span><select value=${state.size} onChange=${(event) => draft.set({ size: Number(event.currentTarget.value) })}>
-      ${SIZES.map((size) => html`<option value=${size} selected=${size === state.size}>${size} px</option>`)}
-    </select></label>
-    <label class="field"><span>Steps</span><input type="number" min="1" max="150" value=${state.steps} placeholder=${model?.num_inference_steps ?? ""} onInput=${set("steps")} /></label>
-    ${can("guidance") && html`<label class="field"><span>Guidance</span><input type="number" min="0" max="30" step="0.1" value=${state.guidance} placeholder=${model?.guidance_scale ?? ""} onInput=${set("guidance")} /></label>`}
-    <label class="field"><span>Sampler</span><${Named} value=${state.sampler} usual=${model?.sampler} known=${models?.samplers} onChange=${set("sampler")} /></label>
-    <label class="field"><span>Scheduler</span><${Named} value=${state.scheduler} usual=${model?.scheduler} known=${models?.schedulers} onChange=${set("scheduler")} /></label>
-    <div class="field foot"><button type="button" class="button small" onClick=${resetOptions}>${icon("rotate-ccw", 15)} Reset options</button></div>
-  </div>`;
+  return html`
+    <div class="grid">
+      ${
+        can("negative_prompt") &&
+        html`
+          <label class="field wide">
+            <span>Leave out</span>
+            <input
+              type="text"
+              value=${state.negative}
+              placeholder="What the picture should not show"
+              onInput=${set("negative")}
+            />
+          </label>
+        `
+      }
+      <label class="field">
+        <span>Model</span>
+        <select value=${state.model} onChange=${set("model")}>
+          <option value="" selected=${!state.model}>
+            ${model ? `As usual (${model.name})` : "As usual"}
+          </option>
+          ${(models?.models ?? []).map(
+            (known) => html`
+              <option value=${known.name} selected=${known.name === state.model}>
+                ${known.name}
+              </option>
+            `,
+          )}
+        </select>
+      </label>
+      <label class="field">
+        <span>Longer side</span>
+        <select
+          value=${state.size}
+          onChange=${(event) => draft.set({ size: Number(event.currentTarget.value) })}
+        >
+          ${SIZES.map(
+            (size) => html`
+              <option value=${size} selected=${size === state.size}>${size} px</option>
+            `,
+          )}
+        </select>
+      </label>
+      <label class="field">
+        <span>Steps</span>
+        <input
+          type="number"
+          min="1"
+          max="150"
+          value=${state.steps}
+          placeholder=${model?.num_inference_steps ?? ""}
+          onInput=${set("steps")}
+        />
+      </label>
+      ${
+        can("guidance") &&
+        html`
+          <label class="field">
+            <span>Guidance</span>
+            <input
+              type="number"
+              min="0"
+              max="30"
+              step="0.1"
+              value=${state.guidance}
+              placeholder=${model?.guidance_scale ?? ""}
+              onInput=${set("guidance")}
+            />
+          </label>
+        `
+      }
+      <label class="field">
+        <span>Sampler</span>
+        <${Named}
+          value=${state.sampler}
+          usual=${model?.sampler}
+          known=${models?.samplers}
+          onChange=${set("sampler")}
+        />
+      </label>
+      <label class="field">
+        <span>Scheduler</span>
+        <${Named}
+          value=${state.scheduler}
+          usual=${model?.scheduler}
+          known=${models?.schedulers}
+          onChange=${set("scheduler")}
+        />
+      </label>
+      <div class="field foot">
+        <button type="button" class="button small" onClick=${resetOptions}>
+          ${icon("rotate-ccw", 15)} Reset options
+        </button>
+      </div>
+    </div>
+  `;
 }
 
 function Named({ value, usual, known, onChange }) {
-  return html`<select value=${value} onChange=${onChange}>
-    <option value="" selected=${!value}>${usual ? `As usual (${usual})` : "As usual"}</option>
-    ${(known ?? []).map(({ name, summary }) => html`<option value=${name} title=${summary} selected=${name === value}>${name}</option>`)}
-  </select>`;
+  return html`
+    <select value=${value} onChange=${onChange}>
+      <option value="" selected=${!value}>${usual ? `As usual (${usual})` : "As usual"}</option>
+      ${(known ?? []).map(
+        ({ name, summary }) => html`
+          <option value=${name} title=${summary} selected=${name === value}>${name}</option>
+        `,
+      )}
+    </select>
+  `;
 }

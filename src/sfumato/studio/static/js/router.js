@@ -26,7 +26,8 @@ let depth = 0; // pictures opened here: closing goes back instead of forward
 
 addEventListener("hashchange", () => route.set(read()));
 
-export const address = (view, query = "") => `#/${view === "draw" ? "" : view}${query ? `?${query}` : ""}`;
+export const address = (view, query = "") =>
+  `#/${view === "draw" ? "" : view}${query ? `?${query}` : ""}`;
 
 export function go(view, query = "") {
   depth = 0;

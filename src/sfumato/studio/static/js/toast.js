@@ -24,20 +24,49 @@ export function complain(problem) {
   say(problem.message ?? String(problem), { kind: "error", hint: problem.hint });
 }
 
-const dismiss = (key) => toasts.set((state) => ({ shown: state.shown.filter((t) => t.key !== key) }));
+const dismiss = (key) =>
+  toasts.set((state) => ({ shown: state.shown.filter((t) => t.key !== key) }));
 
 export function Toasts({ layer = 0 }) {
   const shown = useStore(toasts, (state) => state.shown);
   const open = useStore(layers, (state) => state.open);
-  return html`<div class="toasts" role="status" aria-live="polite">
-    ${layer === open && shown.map((toast) => html`<div class=${`toast ${toast.kind}`} key=${toast.key}>
-      ${toast.kind === "error" && icon("circle-alert")}
-      <p>${toast.text}${toast.hint && html`<small>${toast.hint}</small>`}</p>
-      ${toast.action && html`<button class="link" onClick=${() => {
-        dismiss(toast.key);
-        toast.action.run();
-      }}>${toast.action.label}</button>`}
-      <button class="icon" aria-label="Dismiss" onClick=${() => dismiss(toast.key)}>${icon("x")}</button>
-    </div>`)}
-  </div>`;
+  return html`
+    <div class="toasts" role="status" aria-live="polite">
+      ${
+        layer === open &&
+        shown.map(
+          (toast) => html`
+            <div class=${`toast ${toast.kind}`} key=${toast.key}>
+              ${toast.kind === "error" && icon("circle-alert")}
+              <p>
+                ${toast.text}${
+                  toast.hint &&
+                  html`
+                    <small>${toast.hint}</small>
+                  `
+                }
+              </p>
+              ${
+                toast.action &&
+                html`
+                  <button
+                    class="link"
+                    onClick=${() => {
+                      dismiss(toast.key);
+                      toast.action.run();
+                    }}
+                  >
+                    ${toast.action.label}
+                  </button>
+                `
+              }
+              <button class="icon" aria-label="Dismiss" onClick=${() => dismiss(toast.key)}>
+                ${icon("x")}
+              </button>
+            </div>
+          `,
+        )
+      }
+    </div>
+  `;
 }

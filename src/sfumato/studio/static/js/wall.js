@@ -45,14 +45,23 @@ export function Wall({ ids, total, more, onEnd, chosen, onChoose }) {
   });
 
   const move = (event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -focus, End: ids.length - 1 - focus }[event.key];
+    const by = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -columns,
+      ArrowDown: columns,
+      Home: -focus,
+      End: ids.length - 1 - focus,
+    }[event.key];
     if (by === undefined || event.target.tagName !== "BUTTON") return;
     const next = focus + by;
     if (next < 0 || next >= ids.length) return;
     event.preventDefault();
     setFocus(next);
-    const top = wall.current.getBoundingClientRect().top + scrollY + Math.floor(next / columns) * step;
-    if (top < scrollY + 80 || top + step > scrollY + innerHeight) scrollTo({ top: top - innerHeight / 3 });
+    const top =
+      wall.current.getBoundingClientRect().top + scrollY + Math.floor(next / columns) * step;
+    if (top < scrollY + 80 || top + step > scrollY + innerHeight)
+      scrollTo({ top: top - innerHeight / 3 });
     // the row may not exist before the scroll has been seen
     const grab = (tries) => {
       const found = wall.current?.querySelector(`[data-at="${next}"] .open`);
@@ -65,24 +74,67 @@ export function Wall({ ids, total, more, onEnd, chosen, onChoose }) {
   const [first, last] = [range[0] * columns, Math.min(ids.length, range[1] * columns)];
   const shown = width > 0 ? ids.slice(first, last) : [];
   const stop = focus >= first && focus < last ? focus : first;
-  return html`<ul class="wall" ref=${wall} aria-label="Pictures" onKeyDown=${move} style=${{ height: `${Math.max(0, rows * step - GAP)}px` }}>
-    ${shown.map((id, place) => {
-      const at = first + place;
-      return html`<${Card} key=${id} id=${id} at=${at} size=${total ?? ids.length} tab=${at === stop ? 0 : -1} onFocus=${() => setFocus(at)}
-        style=${{ width: `${side}px`, height: `${side}px`, transform: `translate(${(at % columns) * step}px, ${Math.floor(at / columns) * step}px)` }}
-        picked=${chosen ? chosen.has(id) : null} onOpen=${() => (chosen ? onChoose(id) : openPicture(id, ids))} />`;
-    })}
-  </ul>`;
+  return html`
+    <ul
+      class="wall"
+      ref=${wall}
+      aria-label="Pictures"
+      onKeyDown=${move}
+      style=${{ height: `${Math.max(0, rows * step - GAP)}px` }}
+    >
+      ${shown.map((id, place) => {
+        const at = first + place;
+        return html`
+          <${Card}
+            key=${id}
+            id=${id}
+            at=${at}
+            size=${total ?? ids.length}
+            tab=${at === stop ? 0 : -1}
+            onFocus=${() => setFocus(at)}
+            style=${{ width: `${side}px`, height: `${side}px`, transform: `translate(${(at % columns) * step}px, ${Math.floor(at / columns) * step}px)` }}
+            picked=${chosen ? chosen.has(id) : null}
+            onOpen=${() => (chosen ? onChoose(id) : openPicture(id, ids))}
+          />
+        `;
+      })}
+    </ul>
+  `;
 }
 
 function Card({ id, at, size, tab, style, picked, onOpen, onFocus }) {
   const picture = useStore(pictures, (state) => state.byId[id]);
   const name = picture.prompt || picture.original_name || "Without words";
-  return html`<li style=${style} data-at=${at} aria-setsize=${size} aria-posinset=${at + 1}>
-    <div class=${`tile done ground-check${picked ? " chosen" : ""}`}>
-      <button class="open" tabindex=${tab} aria-pressed=${picked === null ? undefined : String(picked)} title=${name} aria-label=${name} onClick=${onOpen} onFocus=${onFocus}>
-        <img src=${urls.thumbnail(id)} alt="" decoding="async" /></button>
-      ${picture.favourite && html`<span class="sign">${icon("heart", 15)}<span class="unseen">Favourite</span></span>`}
-      ${picked && html`<span class="sign picked">${icon("check", 15)}</span>`}
-    </div></li>`;
+  return html`
+    <li style=${style} data-at=${at} aria-setsize=${size} aria-posinset=${at + 1}>
+      <div class=${`tile done ground-check${picked ? " chosen" : ""}`}>
+        <button
+          class="open"
+          tabindex=${tab}
+          aria-pressed=${picked === null ? undefined : String(picked)}
+          title=${name}
+          aria-label=${name}
+          onClick=${onOpen}
+          onFocus=${onFocus}
+        >
+          <img src=${urls.thumbnail(id)} alt="" decoding="async" />
+        </button>
+        ${
+          picture.favourite &&
+          html`
+            <span class="sign">
+              ${icon("heart", 15)}
+              <span class="unseen">Favourite</span>
+            </span>
+          `
+        }
+        ${
+          picked &&
+          html`
+            <span class="sign picked">${icon("check", 15)}</span>
+          `
+        }
+      </div>
+    </li>
+  `;
 }

@@ -29,11 +29,30 @@ export function DrawView() {
       <h1>${feed.length ? "What shall we draw next?" : "What shall we draw?"}</h1>
       <${PromptBox} />
     </section>
-    ${fresh && html`<${FirstRun} />`}
+    ${
+      fresh &&
+      html`
+        <${FirstRun} />
+      `
+    }
     <section class="feed" aria-label="Drawings">
-      ${groups(feed).map((ids) => (ids.length === 1 ? html`<${JobCard} key=${ids[0]} id=${ids[0]} />` : html`<${GroupCard} key=${ids.at(-1)} ids=${ids} />`))}
+      ${groups(feed).map((ids) =>
+        ids.length === 1
+          ? html`
+              <${JobCard} key=${ids[0]} id=${ids[0]} />
+            `
+          : html`
+              <${GroupCard} key=${ids.at(-1)} ids=${ids} />
+            `,
+      )}
     </section>
-    ${more && html`<${Older} />`}`;
+    ${
+      more &&
+      html`
+        <${Older} />
+      `
+    }
+  `;
 }
 
 /** Single pictures of the same words in a row (a sweep, say) belong together. */
@@ -42,7 +61,11 @@ function groups(feed) {
   const found = [];
   for (const id of feed) {
     const [job, before] = [byId[id], byId[found.at(-1)?.[0]]];
-    const alike = before && job.num_images === 1 && before.num_images === 1 && job.request.prompt === before.request.prompt;
+    const alike =
+      before &&
+      job.num_images === 1 &&
+      before.num_images === 1 &&
+      job.request.prompt === before.request.prompt;
     if (alike) found.at(-1).push(id);
     else found.push([id]);
   }
@@ -54,13 +77,30 @@ function FirstRun() {
     draft.set({ prompt });
     drawDraft();
   };
-  return html`<section class="first" aria-labelledby="first">
-    <div class="row spread"><h2 id="first">Try one of these</h2><${ChooseFile} /></div>
-    <ul class="examples">${EXAMPLES.map(([name, prompt]) => html`<li key=${name}>
-      <button onClick=${() => begin(prompt)}><img src=${`/studio/img/examples/${name}.webp`} width="256" height="256" alt="" /><span>${prompt}</span></button></li>`)}
-    </ul>
-    <p class="soft">Name one thing; add a style, a colour, a ground. Everything is drawn on this machine, and every picture keeps its recipe.</p>
-  </section>`;
+  return html`
+    <section class="first" aria-labelledby="first">
+      <div class="row spread">
+        <h2 id="first">Try one of these</h2>
+        <${ChooseFile} />
+      </div>
+      <ul class="examples">
+        ${EXAMPLES.map(
+          ([name, prompt]) => html`
+            <li key=${name}>
+              <button onClick=${() => begin(prompt)}>
+                <img src=${`/studio/img/examples/${name}.webp`} width="256" height="256" alt="" />
+                <span>${prompt}</span>
+              </button>
+            </li>
+          `,
+        )}
+      </ul>
+      <p class="soft">
+        Name one thing; add a style, a colour, a ground. Everything is drawn on this machine, and
+        every picture keeps its recipe.
+      </p>
+    </section>
+  `;
 }
 
 function Older() {
@@ -70,5 +110,11 @@ function Older() {
     await loadOlder().catch(complain);
     setBusy(false);
   };
-  return html`<div class="older"><button class="button" disabled=${busy} onClick=${load}>${icon("chevron-down", 17)} Earlier drawings</button></div>`;
+  return html`
+    <div class="older">
+      <button class="button" disabled=${busy} onClick=${load}>
+        ${icon("chevron-down", 17)} Earlier drawings
+      </button>
+    </div>
+  `;
 }

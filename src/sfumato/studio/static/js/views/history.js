@@ -31,7 +31,11 @@ export function HistoryView() {
       if (loading.current !== token) return; // the filters changed meanwhile
       learn(page.pictures);
       const ids = page.pictures.map((picture) => picture.id);
-      setList((old) => (cursor ? { ...old, ids: [...old.ids, ...ids], next: page.next } : { ids, next: page.next, total: page.total, query }));
+      setList((old) =>
+        cursor
+          ? { ...old, ids: [...old.ids, ...ids], next: page.next }
+          : { ids, next: page.next, total: page.total, query },
+      );
       setProblem(null);
     } catch (failed) {
       if (loading.current === token) setProblem(failed);
@@ -40,36 +44,117 @@ export function HistoryView() {
   };
   useEffect(() => {
     load(null);
-    return () => { loading.current = null; };
+    return () => {
+      loading.current = null;
+    };
   }, [query, turn, online]);
   const onEnd = () => {
     if (list.next && loading.current === null) load(list.next);
   };
 
-  const toggle = (id) => setChosen((old) => {
-    const now = new Set(old);
-    if (!now.delete(id)) now.add(id);
-    return now;
-  });
+  const toggle = (id) =>
+    setChosen((old) => {
+      const now = new Set(old);
+      if (!now.delete(id)) now.add(id);
+      return now;
+    });
   const empty = list.query !== null && list.ids.length === 0 && !problem;
   return html`
-    <div class="title"><h1>${trash ? "Trash" : "History"}</h1>
+    <div class="title">
+      <h1>${trash ? "Trash" : "History"}</h1>
       <div class="row">
-        ${!trash && html`<${ChooseFile} label="Bring pictures in" />`}
-        ${list.ids.length > 0 && html`<button class="button small" aria-pressed=${String(chosen !== null)} onClick=${() => setChosen(chosen ? null : new Set())}>${icon("check", 16)} ${chosen ? "Done" : "Pick"}</button>`}
-      </div></div>
+        ${
+          !trash &&
+          html`
+            <${ChooseFile} label="Bring pictures in" />
+          `
+        }
+        ${
+          list.ids.length > 0 &&
+          html`
+            <button
+              class="button small"
+              aria-pressed=${String(chosen !== null)}
+              onClick=${() => setChosen(chosen ? null : new Set())}
+            >
+              ${icon("check", 16)} ${chosen ? "Done" : "Pick"}
+            </button>
+          `
+        }
+      </div>
+    </div>
     <${Filters} query=${query} onChange=${refine} />
-    <p class="count soft" role="status">${list.total === null || empty ? "" : `${list.total.toLocaleString()} ${list.total === 1 ? "picture" : "pictures"}`}</p>
-    ${problem && problem.code !== "offline" && html`<div class="notice bad" role="alert">${icon("circle-alert")}<p><strong>${problem.message}</strong><span>${problem.hint}</span></p></div>`}
-    ${empty && html`<${Nothing} query=${query} trash=${trash} />`}
-    <${Wall} ids=${list.ids} total=${list.total} more=${list.next !== null} onEnd=${onEnd} chosen=${chosen} onChoose=${toggle} />
-    ${chosen && html`<${Picked} ids=${[...chosen]} trash=${trash} all=${list.ids} onAll=${() => setChosen(new Set(list.ids))} onDone=${() => setChosen(null)} />`}`;
+    <p class="count soft" role="status">
+      ${list.total === null || empty ? "" : `${list.total.toLocaleString()} ${list.total === 1 ? "picture" : "pictures"}`}
+    </p>
+    ${
+      problem &&
+      problem.code !== "offline" &&
+      html`
+        <div class="notice bad" role="alert">
+          ${icon("circle-alert")}
+          <p>
+            <strong>${problem.message}</strong>
+            <span>${problem.hint}</span>
+          </p>
+        </div>
+      `
+    }
+    ${
+      empty &&
+      html`
+        <${Nothing} query=${query} trash=${trash} />
+      `
+    }
+    <${Wall}
+      ids=${list.ids}
+      total=${list.total}
+      more=${list.next !== null}
+      onEnd=${onEnd}
+      chosen=${chosen}
+      onChoose=${toggle}
+    />
+    ${
+      chosen &&
+      html`
+        <${Picked}
+          ids=${[...chosen]}
+          trash=${trash}
+          all=${list.ids}
+          onAll=${() => setChosen(new Set(list.ids))}
+          onDone=${() => setChosen(null)}
+        />
+      `
+    }
+  `;
 }
 
 function Nothing({ query, trash }) {
-  if (trash) return html`<div class="empty">${icon("trash-2", 40)}<h2>The trash is empty</h2><p class="soft">Pictures that you throw away wait here until you delete them for good.</p></div>`;
-  if (hasFilters(query)) return html`<div class="empty">${icon("search", 40)}<h2>Nothing fits</h2><p class="soft">Fewer words or fewer filters find more.</p><button class="button" onClick=${() => refine("")}>Show everything</button></div>`;
-  return html`<div class="empty">${icon("images", 40)}<h2>No pictures yet</h2><p class="soft">Whatever you draw is kept here, with the recipe that draws it again.</p><a class="button" href="#/">Draw the first one</a></div>`;
+  if (trash)
+    return html`
+      <div class="empty">
+        ${icon("trash-2", 40)}
+        <h2>The trash is empty</h2>
+        <p class="soft">Pictures that you throw away wait here until you delete them for good.</p>
+      </div>
+    `;
+  if (hasFilters(query))
+    return html`
+      <div class="empty">
+        ${icon("search", 40)}
+        <h2>Nothing fits</h2>
+        <p class="soft">Fewer words or fewer filters find more.</p>
+        <button class="button" onClick=${() => refine("")}>Show everything</button>
+      </div>
+    `;
+  return html`
+    <div class="empty">
+      ${icon("images", 40)}
+      <h2>No pictures yet</h2>
+      <p class="soft">Whatever you draw is kept here, with the recipe that draws it again.</p>
+      <a class="button" href="#/">Draw the first one</a>
+    </div>
+  `;
 }
 
 function Picked({ ids, trash, onAll, onDone }) {
@@ -79,7 +164,12 @@ function Picked({ ids, trash, onAll, onDone }) {
     await discard(ids);
   };
   const forGood = async () => {
-    if (!confirm(`Delete ${count === 1 ? "this picture" : `these ${count} pictures`} for good? This cannot be undone.`)) return;
+    if (
+      !confirm(
+        `Delete ${count === 1 ? "this picture" : `these ${count} pictures`} for good? This cannot be undone.`,
+      )
+    )
+      return;
     onDone();
     await purge(ids).catch(complain);
   };
@@ -96,15 +186,43 @@ function Picked({ ids, trash, onAll, onDone }) {
       complain(problem);
     }
   };
-  return html`<div class="tray" role="region" aria-label="Picked pictures">
-    <span role="status">${count} picked</span>
-    <button class="button small" onClick=${onAll}>All shown</button>
-    ${trash
-      ? html`<button class="button small" disabled=${!count} onClick=${() => bringBack(ids).then(onDone, complain)}>${icon("undo-2", 16)} Restore</button>
-          <button class="button small danger" disabled=${!count} onClick=${forGood}>Delete for good</button>`
-      : html`<button class="button small" disabled=${count !== 2} onClick=${() => compareNow(ids)}>${icon("columns-2", 16)} Compare</button>
-          <button class="button small" disabled=${!count} onClick=${zip}>${icon("download", 16)} Zip</button>
-          <button class="icon" disabled=${!count} aria-label="Move to the trash" title="Move to the trash" onClick=${away}>${icon("trash-2")}</button>`}
-    <button class="icon" aria-label="Stop picking" onClick=${onDone}>${icon("x")}</button>
-  </div>`;
+  return html`
+    <div class="tray" role="region" aria-label="Picked pictures">
+      <span role="status">${count} picked</span>
+      <button class="button small" onClick=${onAll}>All shown</button>
+      ${
+        trash
+          ? html`
+              <button
+                class="button small"
+                disabled=${!count}
+                onClick=${() => bringBack(ids).then(onDone, complain)}
+              >
+                ${icon("undo-2", 16)} Restore
+              </button>
+              <button class="button small danger" disabled=${!count} onClick=${forGood}>
+                Delete for good
+              </button>
+            `
+          : html`
+              <button class="button small" disabled=${count !== 2} onClick=${() => compareNow(ids)}>
+                ${icon("columns-2", 16)} Compare
+              </button>
+              <button class="button small" disabled=${!count} onClick=${zip}>
+                ${icon("download", 16)} Zip
+              </button>
+              <button
+                class="icon"
+                disabled=${!count}
+                aria-label="Move to the trash"
+                title="Move to the trash"
+                onClick=${away}
+              >
+                ${icon("trash-2")}
+              </button>
+            `
+      }
+      <button class="icon" aria-label="Stop picking" onClick=${onDone}>${icon("x")}</button>
+    </div>
+  `;
 }

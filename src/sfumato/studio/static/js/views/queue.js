@@ -3,12 +3,18 @@ import { urls } from "../api.js";
 import { html } from "../dom.js";
 import { Failed } from "../feed.js";
 import { icon } from "../icons.js";
-import { cancel, jobs, retry, unfinished } from "../jobs.js";
+import { cancel, jobs, placeInLine, retry, unfinished } from "../jobs.js";
 import { openPicture } from "../router.js";
 import { useStore } from "../store.js";
 import { complain } from "../toast.js";
 
-const NAMES = { queued: "Waiting", running: "Drawing", done: "Done", failed: "Failed", cancelled: "Stopped" };
+const NAMES = {
+  queued: "Waiting",
+  running: "Drawing",
+  done: "Done",
+  failed: "Failed",
+  cancelled: "Stopped",
+};
 const ENDED_SHOWN = 40;
 
 export function QueueView() {
@@ -18,38 +24,153 @@ export function QueueView() {
   const ended = all.filter((job) => !unfinished(job)).slice(0, ENDED_SHOWN);
   const stopAll = () => active.forEach((job) => cancel(job.id).catch(complain));
   return html`
-    <div class="title"><h1>Queue</h1>
-      ${active.length > 1 && html`<button class="button danger" onClick=${stopAll}>${icon("circle-stop", 17)} Stop all ${active.length}</button>`}</div>
-    ${all.length === 0 && html`<div class="empty">${icon("list-todo", 40)}<h2>Nothing is waiting</h2><p class="soft">What you ask for lines up here, and stays here if the page or the machine goes away.</p><a class="button" href="#/">Draw something</a></div>`}
-    ${active.length > 0 && html`<section aria-label="Unfinished"><ul class="queue">${active.map((job) => html`<${Row} key=${job.id} job=${job} />`)}</ul></section>`}
-    ${ended.length > 0 && html`<section aria-label="Ended"><h2 class="divider">Ended</h2><ul class="queue">${ended.map((job) => html`<${Row} key=${job.id} job=${job} />`)}</ul></section>`}`;
+    <div class="title">
+      <h1>Queue</h1>
+      ${
+        active.length > 1 &&
+        html`
+          <button class="button danger" onClick=${stopAll}>
+            ${icon("circle-stop", 17)} Stop all ${active.length}
+          </button>
+        `
+      }
+    </div>
+    ${
+      all.length === 0 &&
+      html`
+        <div class="empty">
+          ${icon("list-todo", 40)}
+          <h2>Nothing is waiting</h2>
+          <p class="soft">
+            What you ask for lines up here, and stays here if the page or the machine goes away.
+          </p>
+          <a class="button" href="#/">Draw something</a>
+        </div>
+      `
+    }
+    ${
+      active.length > 0 &&
+      html`
+        <section aria-label="Unfinished">
+          <ul class="queue">
+            ${active.map(
+              (job) => html`
+                <${Row} key=${job.id} job=${job} />
+              `,
+            )}
+          </ul>
+        </section>
+      `
+    }
+    ${
+      ended.length > 0 &&
+      html`
+        <section aria-label="Ended">
+          <h2 class="divider">Ended</h2>
+          <ul class="queue">
+            ${ended.map(
+              (job) => html`
+                <${Row} key=${job.id} job=${job} />
+              `,
+            )}
+          </ul>
+        </section>
+      `
+    }
+  `;
 }
 
 function Row({ job }) {
   const drawn = job.pictures.filter(Boolean);
   const fraction = job.progress?.fraction ?? 0;
-  return html`<li class=${`entry ${job.state}`}>
-    <div class="thumbs">${drawn.length
-      ? drawn.slice(0, 4).map((id) => html`<button key=${id} aria-label="Open picture" onClick=${() => openPicture(id, drawn)}><img class="ground-check" src=${urls.thumbnail(id)} alt="" loading="lazy" /></button>`)
-      : html`<span class="ground-check"></span>`}</div>
-    <div class="about"><p class="words">${job.request.prompt}</p>
-      <small><span class="state">${NAMES[job.state]}</span>${told(job)}</small>
-      ${job.state === "running" && html`<progress max="1" value=${fraction} aria-label=${`Progress of “${job.request.prompt}”`}></progress>`}
-      ${job.state === "failed" && html`<${Failed} job=${job} />`}
-    </div>
-    <div class="does">
-      ${unfinished(job) && html`<button class="button small" disabled=${job.cancelling} aria-label=${`Stop “${job.request.prompt}”`} onClick=${() => cancel(job.id).catch(complain)}>${icon("circle-stop", 16)} Stop</button>`}
-      ${job.state === "cancelled" && html`<button class="button small" aria-label=${`Go on with “${job.request.prompt}”`} onClick=${() => retry(job.id).catch(complain)}>${icon("rotate-ccw", 16)} Go on</button>`}
-    </div>
-  </li>`;
+  return html`
+    <li class=${`entry ${job.state}`}>
+      <div class="thumbs">
+        ${
+          drawn.length
+            ? drawn.slice(0, 4).map(
+                (id) => html`
+                  <button
+                    key=${id}
+                    aria-label="Open picture"
+                    onClick=${() => openPicture(id, drawn)}
+                  >
+                    <img class="ground-check" src=${urls.thumbnail(id)} alt="" loading="lazy" />
+                  </button>
+                `,
+              )
+            : html`
+                <span class="ground-check"></span>
+              `
+        }
+      </div>
+      <div class="about">
+        <p class="words">${job.request.prompt}</p>
+        <small>
+          <span class="state">${NAMES[job.state]}</span>
+          ${told(job)}
+        </small>
+        ${
+          job.state === "running" &&
+          html`
+            <progress
+              max="1"
+              value=${fraction}
+              aria-label=${`Progress of “${job.request.prompt}”`}
+            ></progress>
+          `
+        }
+        ${
+          job.state === "failed" &&
+          html`
+            <${Failed} job=${job} />
+          `
+        }
+      </div>
+      <div class="does">
+        ${
+          unfinished(job) &&
+          html`
+            <button
+              class="button small"
+              disabled=${job.cancelling}
+              aria-label=${`Stop “${job.request.prompt}”`}
+              onClick=${() => cancel(job.id).catch(complain)}
+            >
+              ${icon("circle-stop", 16)} Stop
+            </button>
+          `
+        }
+        ${
+          job.state === "cancelled" &&
+          html`
+            <button
+              class="button small"
+              aria-label=${`Go on with “${job.request.prompt}”`}
+              onClick=${() => retry(job.id).catch(complain)}
+            >
+              ${icon("rotate-ccw", 16)} Go on
+            </button>
+          `
+        }
+      </div>
+    </li>
+  `;
 }
 
 function told(job) {
   const facts = [];
   if (job.state === "running") facts.push(`${Math.round((job.progress?.fraction ?? 0) * 100)} %`);
-  if (job.state === "queued" && job.position) facts.push(`number ${job.position}`);
+  if (job.state === "queued") facts.push(`number ${placeInLine(job)} in line`);
   facts.push(`${job.num_images} ${job.num_images === 1 ? "picture" : "pictures"}`);
   const moment = job.finished ?? job.started ?? job.created;
-  facts.push(new Date(moment).toLocaleString(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }));
+  facts.push(
+    new Date(moment).toLocaleString(undefined, {
+      day: "numeric",
+      month: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+    }),
+  );
   return ` · ${facts.join(" · ")}`;
 }

@@ -15,11 +15,21 @@ const MAX_VALUES = 12;
 const FIELDS = [
   ["style", "Style", "text", ({ model }) => model?.styles ?? []],
   ["seed", "Seed", NUMBER, () => [1, 2, 3, 4]],
-  ["background", "Ground", "text", () => GROUNDS.map(([value]) => value).filter((value) => value && !value.startsWith("#"))],
+  [
+    "background",
+    "Ground",
+    "text",
+    () => GROUNDS.map(([value]) => value).filter((value) => value && !value.startsWith("#")),
+  ],
   ["guidance_scale", "Guidance", NUMBER, () => [1, 1.5, 2.5, 4]],
   ["num_inference_steps", "Steps", NUMBER, () => [4, 8, 16, 32]],
   ["sampler", "Sampler", "text", ({ models }) => (models?.samplers ?? []).map(({ name }) => name)],
-  ["scheduler", "Scheduler", "text", ({ models }) => (models?.schedulers ?? []).map(({ name }) => name)],
+  [
+    "scheduler",
+    "Scheduler",
+    "text",
+    ({ models }) => (models?.schedulers ?? []).map(({ name }) => name),
+  ],
   ["prompt", "Words", "text", ({ prompt }) => [prompt || "a red fox", "a blue fox"]],
   ["negative_prompt", "Leave out", "text", () => ["", "text"]],
   ["variation_strength", "Variation", NUMBER, () => [0, 0.25, 0.5, 1]],
@@ -31,7 +41,9 @@ export function SweepView() {
   const state = useStore(draft);
   const models = useStore(net, (value) => value.models);
   const [sweep, setSweep] = useState(null);
-  const [axes, setAxes] = useState(recall("axes", { x: { field: "style", text: null }, y: { field: "seed", text: null } }));
+  const [axes, setAxes] = useState(
+    recall("axes", { x: { field: "style", text: null }, y: { field: "seed", text: null } }),
+  );
   const [busy, setBusy] = useState(false);
   const shown = new URLSearchParams(query).get("id") ?? recall("sweep", null);
   const context = { model: modelOf(state, models), models, prompt: state.prompt };
@@ -39,7 +51,9 @@ export function SweepView() {
   useEffect(() => remember("axes", axes), [axes]);
   useEffect(() => {
     if (!shown || sweep?.id === shown) return;
-    get(`/sweeps/${encodeURIComponent(shown)}`).then((answer) => setSweep(answer.sweep)).catch(() => remember("sweep", null));
+    get(`/sweeps/${encodeURIComponent(shown)}`)
+      .then((answer) => setSweep(answer.sweep))
+      .catch(() => remember("sweep", null));
   }, [shown]);
 
   const submit = async (event) => {
@@ -61,18 +75,62 @@ export function SweepView() {
     setBusy(false);
   };
   const cells = count(axes.x, context) * (axes.y.field ? count(axes.y, context) : 1);
-  return html`<div class="title"><h1>Sweep</h1></div>
+  return html`
+    <div class="title"><h1>Sweep</h1></div>
     <form class="sheet" onSubmit=${submit}>
-      <label class="field"><span>What to draw</span>
-        <input id="prompt" type="text" maxlength="10000" value=${state.prompt} placeholder="A red fox" onInput=${(event) => draft.set({ prompt: event.currentTarget.value })} /></label>
+      <label class="field">
+        <span>What to draw</span>
+        <input
+          id="prompt"
+          type="text"
+          maxlength="10000"
+          value=${state.prompt}
+          placeholder="A red fox"
+          onInput=${(event) => draft.set({ prompt: event.currentTarget.value })}
+        />
+      </label>
       <div class="axes">
-        <${Axis} name="Across" axis=${axes.x} context=${context} onChange=${(x) => setAxes({ ...axes, x })} />
-        <${Axis} name="Down" axis=${axes.y} context=${context} optional onChange=${(y) => setAxes({ ...axes, y })} />
+        <${Axis}
+          name="Across"
+          axis=${axes.x}
+          context=${context}
+          onChange=${(x) => setAxes({ ...axes, x })}
+        />
+        <${Axis}
+          name="Down"
+          axis=${axes.y}
+          context=${context}
+          optional
+          onChange=${(y) => setAxes({ ...axes, y })}
+        />
       </div>
-      <div class="row spread"><small>Everything else is as in the prompt box; the seed is the same in every cell unless it is swept.</small>
-        <button class="primary" disabled=${busy || !state.prompt.trim() || cells === 0}>${icon("grid-2x2")} Draw ${cells} ${cells === 1 ? "picture" : "pictures"}</button></div>
+      <div class="row spread">
+        <small>
+          Everything else is as in the prompt box; the seed is the same in every cell unless it is
+          swept.
+        </small>
+        <button class="primary" disabled=${busy || !state.prompt.trim() || cells === 0}>
+          ${icon("grid-2x2")} Draw ${cells} ${cells === 1 ? "picture" : "pictures"}
+        </button>
+      </div>
     </form>
-    ${sweep ? html`<${Grid} key=${sweep.id} sweep=${sweep} />` : html`<div class="empty">${icon("grid-2x2", 40)}<h2>See what each choice does</h2><p class="soft">Pick one thing to change across and one down. The grid fills while it is drawn, and comes as one labelled sheet.</p></div>`}`;
+    ${
+      sweep
+        ? html`
+            <${Grid} key=${sweep.id} sweep=${sweep} />
+          `
+        : html`
+            <div class="empty">
+              ${icon("grid-2x2", 40)}
+              <h2>See what each choice does</h2>
+              <p class="soft">
+                Pick one thing to change across and one down. The grid fills while it is drawn, and
+                comes as one labelled sheet.
+              </p>
+            </div>
+          `
+    }
+  `;
 }
 
 /** The values as typed: one a line for words, commas for the rest. */
@@ -85,7 +143,9 @@ function textOf(axis, context) {
 }
 
 function pieces(axis, context) {
-  const all = textOf(axis, context).split(separator(axis.field)).map((piece) => piece.trim());
+  const all = textOf(axis, context)
+    .split(separator(axis.field))
+    .map((piece) => piece.trim());
   return axis.field === "negative_prompt" ? all : all.filter(Boolean);
 }
 
@@ -97,7 +157,10 @@ function valuesOf(axis, context) {
   if (kind !== NUMBER) return { field: axis.field, values };
   const numbers = values.map(Number);
   const wrong = values[numbers.findIndex((value) => !Number.isFinite(value))];
-  if (wrong !== undefined) throw Object.assign(new Error(`“${wrong}” is not a number.`), { hint: "Put commas between the values." });
+  if (wrong !== undefined)
+    throw Object.assign(new Error(`“${wrong}” is not a number.`), {
+      hint: "Put commas between the values.",
+    });
   return { field: axis.field, values: numbers };
 }
 
@@ -105,14 +168,46 @@ function Axis({ name, axis, context, optional = false, onChange }) {
   const lines = separator(axis.field) === "\n";
   const text = textOf(axis, context);
   const typed = (event) => onChange({ ...axis, text: event.currentTarget.value });
-  return html`<fieldset class="axis" aria-label=${name}>
-    <label class="field"><span>${name}</span><select value=${axis.field} onChange=${(event) => onChange({ field: event.currentTarget.value, text: null })}>
-      ${optional && html`<option value="" selected=${!axis.field}>Nothing</option>`}
-      ${FIELDS.map(([field, label]) => html`<option key=${field} value=${field} selected=${field === axis.field}>${label}</option>`)}
-    </select></label>
-    ${axis.field && html`<label class="field"><span>Values, ${lines ? "one a line" : "with commas"}</span>
-      ${lines ? html`<textarea class="box" rows="3" value=${text} onInput=${typed}></textarea>` : html`<input type="text" value=${text} onInput=${typed} />`}</label>`}
-  </fieldset>`;
+  return html`
+    <fieldset class="axis" aria-label=${name}>
+      <label class="field">
+        <span>${name}</span>
+        <select
+          value=${axis.field}
+          onChange=${(event) => onChange({ field: event.currentTarget.value, text: null })}
+        >
+          ${
+            optional &&
+            html`
+              <option value="" selected=${!axis.field}>Nothing</option>
+            `
+          }
+          ${FIELDS.map(
+            ([field, label]) => html`
+              <option key=${field} value=${field} selected=${field === axis.field}>${label}</option>
+            `,
+          )}
+        </select>
+      </label>
+      ${
+        axis.field &&
+        html`
+          <label class="field">
+            <span>Values, ${lines ? "one a line" : "with commas"}</span>
+            ${
+              lines
+                ? html`
+                    <textarea class="box" rows="3" value=${text} onInput=${typed}></textarea>
+                  `
+                : html`
+                    <input type="text" value=${text} onInput=${typed} />
+                  `
+            }
+          </label>
+        `
+      }
+    </fieldset>
+  `;
 }
 
 function Grid({ sweep }) {
@@ -123,31 +218,132 @@ function Grid({ sweep }) {
   }, [sweep.id]);
   const waiting = cells.filter((id) => byId[id] && unfinished(byId[id]));
   const done = cells.length - waiting.length;
-  const drawn = cells.map((id, at) => byId[id]?.pictures[0] ?? sweep.pictures?.flat()[at]).filter(Boolean);
+  const drawn = cells
+    .map((id, at) => byId[id]?.pictures[0] ?? sweep.pictures?.flat()[at])
+    .filter(Boolean);
   const name = (field) => FIELDS.find(([known]) => known === field)?.[1] ?? field;
-  return html`<section class="sweep" aria-label="Grid">
-    <div class="row spread"><div><h2>${sweep.request.prompt}</h2><small>${name(sweep.x.field)} across${sweep.y ? `, ${name(sweep.y.field).toLowerCase()} down` : ""}</small></div>
-      <span class="row">
-        ${waiting.length > 0 && html`<button class="button small" onClick=${() => waiting.forEach((id) => cancel(id).catch(complain))}>${icon("circle-stop", 16)} Stop</button>`}
-        <a class="button small" href=${urls.sheet(sweep.id)} download="sweep.png">${icon("download", 16)} Labelled sheet</a></span></div>
-    ${waiting.length > 0 && html`<div class="status"><progress max=${cells.length} value=${done} aria-label="Cells drawn"></progress><small role="status">${done} of ${cells.length} drawn</small></div>`}
-    <div class="scroll" tabindex="0" role="group" aria-label="Pictures of the grid"><table>
-      <thead><tr>${sweep.y && html`<td></td>`}${sweep.x.values.map((value) => html`<th key=${value} scope="col">${shownValue(value)}</th>`)}</tr></thead>
-      <tbody>${sweep.jobs.map((row, down) => html`<tr key=${down}>
-        ${sweep.y && html`<th scope="row">${shownValue(sweep.y.values[down])}</th>`}
-        ${row.map((id, across) => html`<td key=${id}><${Cell} job=${byId[id]} picture=${byId[id]?.pictures[0] ?? sweep.pictures?.[down]?.[across]} among=${drawn}
-          label=${[sweep.x.values[across], sweep.y?.values[down]].filter((value) => value !== undefined).map(shownValue).join(", ")} /></td>`)}
-      </tr>`)}</tbody>
-    </table></div>
-  </section>`;
+  return html`
+    <section class="sweep" aria-label="Grid">
+      <div class="row spread">
+        <div>
+          <h2>${sweep.request.prompt}</h2>
+          <small>
+            ${name(sweep.x.field) + " across" + (sweep.y ? `, ${name(sweep.y.field).toLowerCase()} down` : "")}
+          </small>
+        </div>
+        <span class="row">
+          ${
+            waiting.length > 0 &&
+            html`
+              <button
+                class="button small"
+                onClick=${() => waiting.forEach((id) => cancel(id).catch(complain))}
+              >
+                ${icon("circle-stop", 16)} Stop
+              </button>
+            `
+          }
+          <a class="button small" href=${urls.sheet(sweep.id)} download="sweep.png">
+            ${icon("download", 16)} Labelled sheet
+          </a>
+        </span>
+      </div>
+      ${
+        waiting.length > 0 &&
+        html`
+          <div class="status">
+            <progress max=${cells.length} value=${done} aria-label="Cells drawn"></progress>
+            <small role="status">${done} of ${cells.length} drawn</small>
+          </div>
+        `
+      }
+      <div class="scroll" tabindex="0" role="group" aria-label="Pictures of the grid">
+        <table>
+          <thead>
+            <tr>
+              ${
+                sweep.y &&
+                html`
+                  <td></td>
+                `
+              }${sweep.x.values.map(
+                (value) => html`
+                  <th key=${value} scope="col">${shownValue(value)}</th>
+                `,
+              )}
+            </tr>
+          </thead>
+          <tbody>
+            ${sweep.jobs.map(
+              (row, down) => html`
+                <tr key=${down}>
+                  ${
+                    sweep.y &&
+                    html`
+                      <th scope="row">${shownValue(sweep.y.values[down])}</th>
+                    `
+                  }
+                  ${row.map(
+                    (id, across) => html`
+                      <td key=${id}>
+                        <${Cell}
+                          job=${byId[id]}
+                          picture=${byId[id]?.pictures[0] ?? sweep.pictures?.[down]?.[across]}
+                          among=${drawn}
+                          label=${[sweep.x.values[across], sweep.y?.values[down]]
+                            .filter((value) => value !== undefined)
+                            .map(shownValue)
+                            .join(", ")}
+                        />
+                      </td>
+                    `,
+                  )}
+                </tr>
+              `,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  `;
 }
 
 const shownValue = (value) => (value === null || value === "" ? "none" : String(value));
 
 function Cell({ job, picture, among, label }) {
-  if (picture) return html`<div class="tile done ground-check"><button class="open" aria-label=${`${label}. Open large`} onClick=${() => openPicture(picture, among)}><img src=${urls.thumbnail(picture)} alt="" /></button></div>`;
-  if (job?.state === "failed") return html`<div class="tile failed">${icon("triangle-alert")}<small>${job.error?.message}</small></div>`;
-  if (job?.state === "cancelled") return html`<div class="tile lost"><small>Stopped</small></div>`;
+  if (picture)
+    return html`
+      <div class="tile done ground-check">
+        <button
+          class="open"
+          aria-label=${`${label}. Open large`}
+          onClick=${() => openPicture(picture, among)}
+        >
+          <img src=${urls.thumbnail(picture)} alt="" />
+        </button>
+      </div>
+    `;
+  if (job?.state === "failed")
+    return html`
+      <div class="tile failed">
+        ${icon("triangle-alert")}
+        <small>${job.error?.message}</small>
+      </div>
+    `;
+  if (job?.state === "cancelled")
+    return html`
+      <div class="tile lost"><small>Stopped</small></div>
+    `;
   const image = job?.progress?.images?.[0];
-  return html`<div class=${`tile waiting ground-check${image?.step ? " begun" : ""}`}>${image?.preview && html`<img class="preview" src=${image.preview} alt="" />`}<span class="unseen">${label}: not drawn yet</span></div>`;
+  return html`
+    <div class=${`tile waiting ground-check${image?.step ? " begun" : ""}`}>
+      ${
+        image?.preview &&
+        html`
+          <img class="preview" src=${image.preview} alt="" />
+        `
+      }
+      <span class="unseen">${label}: not drawn yet</span>
+    </div>
+  `;
 }

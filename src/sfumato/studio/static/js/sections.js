@@ -1,0 +1,183 @@
+// Parts of a picture's panel: its report, its labels, its commands, its recipe.
+import { copyText } from "./clipboard.js";
+import { html, useState } from "./dom.js";
+import { icon } from "./icons.js";
+
+export function Report({ picture, boxes, setBoxes }) {
+  const { findings } = picture;
+  const placed = findings.some((finding) => finding.box);
+  return html`
+    <section class="report">
+      <div class="row spread">
+        <h3>Report</h3>
+        ${
+          placed &&
+          html`
+            <button class="pill" aria-pressed=${String(boxes)} onClick=${() => setBoxes(!boxes)}>
+              ${icon("scan-search", 15)} Show on picture
+            </button>
+          `
+        }
+      </div>
+      ${
+        findings.length === 0
+          ? html`
+              <p class="fine">${icon("check", 17)} Nothing was found wrong with it.</p>
+            `
+          : html`
+              <ol>
+                ${findings.map(
+                  (finding, index) => html`
+                    <li key=${index} class=${finding.severity}>
+                      <b aria-hidden="true">${index + 1}</b>
+                      <span>
+                        ${finding.message}
+                        <small>${finding.check.replaceAll("_", " ")}, ${finding.severity}</small>
+                      </span>
+                    </li>
+                  `,
+                )}
+              </ol>
+            `
+      }
+    </section>
+  `;
+}
+
+export function Labels({ name, values, onChange }) {
+  const [typed, setTyped] = useState("");
+  const add = (event) => {
+    event.preventDefault();
+    const label = typed.trim();
+    setTyped("");
+    if (label && !values.includes(label)) onChange([...values, label]);
+  };
+  return html`
+    <form class="tags" onSubmit=${add}>
+      ${values.map(
+        (label) => html`
+          <span class="tag" key=${label}>
+            <span>${label}</span>
+            <button
+              type="button"
+              aria-label=${`Remove ${name} ${label}`}
+              onClick=${() => onChange(values.filter((other) => other !== label))}
+            >
+              ${icon("x", 13)}
+            </button>
+          </span>
+        `,
+      )}
+      <input
+        type="text"
+        maxlength="200"
+        placeholder=${`Add a ${name}`}
+        aria-label=${`Add a ${name}`}
+        value=${typed}
+        onInput=${(event) => setTyped(event.currentTarget.value)}
+      />
+    </form>
+  `;
+}
+
+const LANGUAGES = [
+  ["cli", "Command line"],
+  ["python", "Python"],
+  ["curl", "curl"],
+];
+
+export function Commands({ commands }) {
+  const [shown, setShown] = useState("cli");
+  const name = LANGUAGES.find(([key]) => key === shown)[1];
+  return html`
+    <section>
+      <h3>The same, elsewhere</h3>
+      <div class="row spread">
+        <div class="segments" role="group" aria-label="Where">
+          ${LANGUAGES.map(
+            ([key, label]) => html`
+              <button
+                key=${key}
+                aria-pressed=${String(shown === key)}
+                onClick=${() => setShown(key)}
+              >
+                ${label}
+              </button>
+            `,
+          )}
+        </div>
+        <button
+          class="icon"
+          aria-label=${`Copy as ${name}`}
+          title="Copy"
+          onClick=${() => copyText(commands[shown], name)}
+        >
+          ${icon("copy")}
+        </button>
+      </div>
+      <pre class="code" tabindex="0" aria-label=${`As ${name}`}>${commands[shown]}</pre>
+    </section>
+  `;
+}
+
+const HIDDEN = new Set(["schema", "fingerprint", "notes", "prompt", "device"]);
+
+/** A recipe as a table, whichever program wrote it. Everything is text. */
+export function Recipe({ plan, parameters, source }) {
+  const rows = plan
+    ? Object.entries(plan).filter(
+        ([name, value]) =>
+          !HIDDEN.has(name) &&
+          value !== null &&
+          value !== "" &&
+          !(Array.isArray(value) && value.length === 0),
+      )
+    : Object.entries(parameters ?? {});
+  return html`
+    <section class="recipe">
+      <h3>Recipe</h3>
+      ${
+        source &&
+        source !== "sfumato" &&
+        html`
+          <p class="soft">Read from ${source}.</p>
+        `
+      }
+      ${
+        rows.length === 0 &&
+        html`
+          <p class="soft">The file does not say how it was made.</p>
+        `
+      }
+      <dl>
+        ${rows.map(
+          ([name, value]) => html`
+            <div key=${name}>
+              <dt>${name.replaceAll("_", " ")}</dt>
+              <dd>${asText(value)}</dd>
+            </div>
+          `,
+        )}
+      </dl>
+      ${
+        plan?.notes?.length > 0 &&
+        html`
+          <ul class="notes">
+            ${plan.notes.map(
+              (note) => html`
+                <li key=${note}>${note}</li>
+              `,
+            )}
+          </ul>
+        `
+      }
+    </section>
+  `;
+}
+
+const asText = (value) =>
+  Array.isArray(value)
+    ? value.map(asText).join(", ")
+    : value !== null && typeof value === "object"
+      ? JSON.stringify(value)
+      : String(value);
