@@ -103,7 +103,8 @@ class Gate:
 
     def _check_origin(self, request: Request) -> None:
         headers = request.headers
-        if headers.get("host", "").lower() not in self._hosts:
+        names = headers.getlist("host")  # two of them could be read in two ways
+        if len(names) != 1 or names[0].lower() not in self._hosts:
             raise Problem(
                 "forbidden",
                 "This server does not answer to that name.",
