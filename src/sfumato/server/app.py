@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
@@ -37,8 +36,8 @@ from sfumato.server.schemas.native import job_out
 from sfumato.server.security import Gate
 from sfumato.server.settings import ServerSettings
 from sfumato.server.state import Server
+from sfumato.studio import STATIC
 
-STUDIO = Path(__file__).resolve().parents[1] / "studio" / "static"
 _DIALECTS = (
     health, native_jobs, native_pictures, native_studio, openai, automatic1111, automatic1111_facts,
     reference,
@@ -75,7 +74,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
     app.state.server = server
     for routes in _DIALECTS:
         app.include_router(routes.router)
-    if settings.studio and STUDIO.is_dir():
+    if settings.studio and STATIC.is_dir():
         _serve_page(app)
     app.add_exception_handler(SfumatoError, _on_error)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -110,13 +109,13 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 def _serve_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     def page() -> Response:
-        return FileResponse(STUDIO / "index.html")
+        return FileResponse(STATIC / "index.html")
 
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> Response:
         return RedirectResponse("/studio/favicon.svg")
 
-    app.mount("/studio", StaticFiles(directory=STUDIO), name="studio")
+    app.mount("/studio", StaticFiles(directory=STATIC), name="studio")
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -297,3 +298,41 @@ def test_a_hundred_thousand_pictures_stay_quick_to_scroll(visit: Any, server: An
     expect(page.locator(":focus")).to_have_attribute(
         "aria-label", f"number {int(at.split()[1]) - 1}"
     )
+
+
+DROP = """([name, bytes]) => {
+    const file = new File([Uint8Array.from(atob(bytes), c => c.charCodeAt(0))], name);
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(file);
+    const told = {bubbles: true, cancelable: true, dataTransfer};
+    for (const kind of ["dragover", "drop"])
+        document.body.dispatchEvent(new DragEvent(kind, told));
+}"""
+
+
+def test_a_dropped_picture_is_read_and_kept(visit: Any, server: Any) -> None:
+    (picture,) = server.draw("a stray leaf", num_images=1, seed=11)["pictures"]
+    page = visit(expect="415")
+    data = page.request.get(f"{server.address}/api/v1/pictures/{picture}/file").body()
+    page.evaluate(DROP, ["leaf.png", base64.b64encode(data).decode()])
+    said = page.get_by_role("dialog", name="What the picture says")
+    expect(said).to_contain_text("a stray leaf")
+    said.get_by_role("button", name="Keep in library").click()
+    expect(page.get_by_text("It is in the library already.")).to_be_visible()
+    page.evaluate(DROP, ["notes.txt", base64.b64encode(b"no picture").decode()])
+    expect(said.get_by_role("alert")).to_be_visible()
+    expect(said.get_by_role("button", name="Keep in library")).to_be_disabled()
+
+
+def test_pictures_and_commands_are_copied(visit: Any, server: Any) -> None:
+    (picture,) = server.draw("an odd 'quote'", num_images=1, seed=5)["pictures"]
+    page = visit(f"#/p/{picture}")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as Command line").click()
+    expect(page.get_by_text("Command line copied.")).to_be_visible()
+    command = server.call("GET", f"/pictures/{picture}")["commands"]["cli"]
+    assert page.evaluate("navigator.clipboard.readText()") == command
+    page.get_by_role("button", name="Copy picture").click()
+    expect(page.get_by_text("Picture copied.")).to_be_visible()
+    kinds = "navigator.clipboard.read().then(items => items.flatMap(item => item.types))"
+    assert page.evaluate(kinds) == ["image/png"]

@@ -189,7 +189,7 @@ function Picked({ ids, trash, onAll, onDone }) {
   return html`
     <div class="tray" role="region" aria-label="Picked pictures">
       <span role="status">${count} picked</span>
-      <button class="button small" onClick=${onAll}>All shown</button>
+      <button class="button small" aria-label="All that are shown" onClick=${onAll}>All</button>
       ${
         trash
           ? html`

@@ -8,7 +8,7 @@ import { chooseTheme, theme } from "../themes.js";
 import { complain, say } from "../toast.js";
 
 const THEMES = [
-  ["system", "As the system", "monitor"],
+  ["system", "System", "monitor"],
   ["light", "Light", "sun"],
   ["dark", "Dark", "moon"],
 ];
