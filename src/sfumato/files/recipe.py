@@ -131,7 +131,13 @@ def _from_sfumato(texts: Mapping[str, str]) -> _Found | None:
     if PLAN_KEY not in texts:
         return None
     plan = GenerationPlan.from_json(texts[PLAN_KEY])
-    parameters = {
+    text = texts.get(PARAMETERS_KEY) or a1111_parameters(plan)
+    return _Found(plan=plan, parameters=plan_parameters(plan), text=text)
+
+
+def plan_parameters(plan: GenerationPlan) -> dict[str, Any]:
+    """What a plan of one picture says, under the names that every program's recipes share."""
+    return {
         "prompt": plan.prompt,
         "negative_prompt": plan.negative_prompt,
         "seed": plan.seeds[0],
@@ -146,8 +152,6 @@ def _from_sfumato(texts: Mapping[str, str]) -> _Found | None:
         "style": plan.styles[0],
         "background": plan.background,
     }
-    text = texts.get(PARAMETERS_KEY) or a1111_parameters(plan)
-    return _Found(plan=plan, parameters=parameters, text=text)
 
 
 def _from_invokeai(texts: Mapping[str, str]) -> _Found | None:

@@ -19,6 +19,7 @@ from sfumato.checks import run_checks
 from sfumato.colours import basic_name, dominant_colours
 from sfumato.errors import RequestError, StorageError
 from sfumato.files import encode_image, read_recipe
+from sfumato.files.recipe import plan_parameters
 from sfumato.gallery.folder import EXTENSIONS, Folder
 from sfumato.gallery.identity import time_of
 from sfumato.gallery.picture import Picture, finding_from_dict, finding_to_dict
@@ -70,29 +71,14 @@ def record_of_image(
 ) -> Record:
     """The record of a picture that was drawn here; ``data`` is its PNG file."""
     height, width = image.pixels.shape[:2]
-    plan = image.plan
-    parameters = {
-        "prompt": plan.prompt,
-        "negative_prompt": plan.negative_prompt,
-        "seed": image.seed,
-        "steps": plan.num_inference_steps,
-        "sampler": plan.sampler,
-        "scheduler": plan.scheduler,
-        "cfg_scale": plan.guidance_scale,
-        "width": plan.width,
-        "height": plan.height,
-        "model": plan.model,
-        "style": plan.styles[0],
-        "background": plan.background,
-    }
     return _record(
         identity,
         data,
         image.pixels,
         format_="png",
         source="sfumato",
-        parameters=parameters,
-        plan=plan,
+        parameters=plan_parameters(image.plan),
+        plan=image.plan,
         findings=image.findings,
         size=(width, height),
         pixel_sha256=image.pixel_sha256,
