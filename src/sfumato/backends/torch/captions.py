@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sfumato.backends.torch.checkpoints import check_folder, read_config, require_torch
+from sfumato.backends.torch.checkpoints import (
+    check_folder,
+    opened_by_transformers,
+    read_config,
+    require_torch,
+)
 from sfumato.backends.torch.clip import on_white, quiet
 from sfumato.clip.appearance import measure
 from sfumato.clip.describe import Description, describe_words
@@ -110,18 +115,9 @@ def _open(folder: str, kind: str, feature: str) -> tuple[Any, Any] | None:
     network_class = getattr(transformers, name, None)
     if network_class is None:
         raise ModelError(f"{folder} holds a {name}, which this transformers does not know.")
-    with quiet():
-        try:
-            network = network_class.from_pretrained(
-                place, local_files_only=True, use_safetensors=True
-            )
-            processor = transformers.AutoProcessor.from_pretrained(
-                place, local_files_only=True, trust_remote_code=False, backend="pil"
-            )
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(
-                f"{folder} cannot be opened by transformers: {reason}",
-                hint="It needs config, weights, tokenizer and preprocessor_config.json.",
-            ) from None
+    with quiet(), opened_by_transformers(folder):
+        network = network_class.from_pretrained(place, local_files_only=True, use_safetensors=True)
+        processor = transformers.AutoProcessor.from_pretrained(
+            place, local_files_only=True, trust_remote_code=False, backend="pil"
+        )
     return network.eval(), processor

@@ -10,13 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from sfumato.errors import MissingExtraError, ModelError
 
-__all__ = ["check_folder", "check_safetensors", "digest", "read_config", "require_torch"]
+__all__ = [
+    "check_folder",
+    "check_safetensors",
+    "digest",
+    "opened_by_transformers",
+    "read_config",
+    "require_torch",
+]
 
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 MAX_TENSORS = 20_000
@@ -36,6 +45,19 @@ def require_torch(feature: str) -> None:
             import_module(package)
     except ImportError:
         raise MissingExtraError(feature, "torch") from None
+
+
+@contextmanager
+def opened_by_transformers(folder: str | Path) -> Iterator[None]:
+    """Whatever transformers raises inside, as one line that says what a folder needs."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"{folder} cannot be opened by transformers: {reason}",
+            hint="It needs config, weights, tokenizer and preprocessor_config.json.",
+        ) from None
 
 
 def check_safetensors(path: Path) -> dict[str, tuple[int, ...]]:

@@ -24,6 +24,7 @@ from sfumato.backends.torch.checkpoints import (
     check_folder,
     check_safetensors,
     digest,
+    opened_by_transformers,
     read_config,
     require_torch,
 )
@@ -110,7 +111,7 @@ def _from_transformers(folder: Path) -> TorchClip:
 
     files = check_folder(folder)
     config = read_config(folder / "config.json")
-    try:
+    with opened_by_transformers(folder):
         network = transformers.AutoModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
         )
@@ -120,12 +121,6 @@ def _from_transformers(folder: Path) -> TorchClip:
         processor = transformers.AutoImageProcessor.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, backend="pil"
         )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"{folder} cannot be opened by transformers: {reason}",
-            hint="It needs config, weights, tokenizer and preprocessor_config.json.",
-        ) from None
     if not hasattr(network, "get_image_features") or not hasattr(network, "get_text_features"):
         raise ModelError(
             f"{folder} holds a {config.get('model_type', 'nameless')!r}, not a picture-text model.",
