@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +13,7 @@ import click
 
 from sfumato.cli.info import printable
 from sfumato.cli.main import say_error
-from sfumato.cli.reading import MOST_SAID, print_object
+from sfumato.cli.reading import MOST_SAID, expanded, print_object
 from sfumato.cli.target import make_folder
 from sfumato.errors import StorageError
 from sfumato.wording import counted
@@ -82,7 +82,7 @@ def check(
     names = chosen_checks(_names(only), _names(skip))
     folder = None if overlay is None else make_folder(Path(overlay))
     counts: Counter[str] = Counter()
-    for found in check_files(_expanded(files), prompt=prompt, checks=names):
+    for found in check_files(expanded(files), prompt=prompt, checks=names):
         painted = None if folder is None else _paint(found, folder)
         counts[_verdict(found, fail_on)] += 1
         if as_json:
@@ -193,13 +193,3 @@ def _print_checks(as_json: bool) -> None:
 
 def _names(text: str | None) -> Sequence[str]:
     return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _expanded(files: Sequence[Path]) -> Iterator[Path]:
-    from sfumato.pictures import find_pictures
-
-    for path in files:
-        if path.is_dir():
-            yield from find_pictures(path)
-        else:
-            yield path

@@ -31,7 +31,7 @@ def each_picture(
     from sfumato.pictures import read_many
 
     bad = 0
-    for path, found in read_many(_expanded(files), longest=longest):
+    for path, found in read_many(expanded(files), longest=longest):
         if not isinstance(found, SfumatoError):
             yield path, found
             continue
@@ -63,7 +63,8 @@ def leave(skipped: int) -> None:
         click.get_current_context().exit(StorageError.exit_code)
 
 
-def _expanded(files: Sequence[Path]) -> Iterator[Path]:
+def expanded(files: Sequence[Path]) -> Iterator[Path]:
+    """Every file, with the pictures below it in place of each folder."""
     from sfumato.pictures import find_pictures
 
     for path in files:

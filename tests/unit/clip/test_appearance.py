@@ -6,19 +6,18 @@ import io
 
 import numpy as np
 import pytest
-import resvg_py
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from sfumato.clip.appearance import measure
+from sfumato.svg import render_svg
 
 
 def draw(body: str, side: int = 320) -> np.ndarray:
     """(side, side, 4) uint8 pixels of SVG elements on a field of 100 x 100."""
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">{body}</svg>'
-    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side))
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+    return render_svg(svg.encode(), longest=side)[0]
 
 
 def dots(count: int, fill: str = "#d22") -> str:

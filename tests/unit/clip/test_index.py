@@ -237,16 +237,22 @@ def test_an_index_of_another_version_is_made_anew(
     assert find(file, "red", model) == ["deep/red.png", "pictures/red.png"]
 
 
-@settings(max_examples=25)
-@given(st.floats(0.0, 1.0))
-def test_a_half_written_index_is_set_aside(share: float) -> None:
-    folder, file = Path("pictures").absolute(), Path("index.sqlite").absolute()
+def fresh_index(name: str, model: ColourModel) -> tuple[Path, Path]:
+    """A folder of three pictures, painted once, and an index of it that was just written."""
+    folder, file = Path("pictures").absolute(), Path(name).absolute()
     if not folder.exists():
         for i, colour in enumerate(("red", "blue", "green")):
             paint(folder / f"{colour}.png", colour, 20 + i)
     file.unlink(missing_ok=True)
-    model = ColourModel()
     update(file, folder, model)
+    return folder, file
+
+
+@settings(max_examples=25)
+@given(st.floats(0.0, 1.0))
+def test_a_half_written_index_is_set_aside(share: float) -> None:
+    model = ColourModel()
+    folder, file = fresh_index("index.sqlite", model)
     whole = file.read_bytes()
     file.write_bytes(whole[: max(100, int(share * len(whole)))])
     with Index.open(file, model) as index:
@@ -264,13 +270,8 @@ def test_a_half_written_index_is_set_aside(share: float) -> None:
 @given(st.integers(0, 2**32))
 def test_scribbles_inside_never_end_in_a_traceback(seed: int) -> None:
     """Every search after damage gives the right answer or says in words why it cannot."""
-    folder, file = Path("pictures").absolute(), Path("scribbled.sqlite").absolute()
-    if not folder.exists():
-        for i, colour in enumerate(("red", "blue", "green")):
-            paint(folder / f"{colour}.png", colour, 20 + i)
-    file.unlink(missing_ok=True)
     model = ColourModel()
-    update(file, folder, model)
+    folder, file = fresh_index("scribbled.sqlite", model)
     dice = np.random.default_rng(seed)
     data = bytearray(file.read_bytes())
     start = int(dice.integers(100, len(data) - 64))
