@@ -109,7 +109,7 @@ def listening(command: _Command) -> _Command:
 @click.option(
     "--rate",
     type=click.IntRange(1, 1_000_000),
-    default=600,
+    default=6000,
     show_default=True,
     help="Changes a minute that one key, or one address, may ask for.",
 )
@@ -139,7 +139,7 @@ def _run(
     port: int,
     folder: Path | None,
     model: str | None,
-    rate: int = 600,
+    rate: int = 6000,
     log_format: str,
     quiet: bool,
     browse: bool,

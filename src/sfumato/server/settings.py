@@ -34,7 +34,7 @@ class ServerSettings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     studio: bool = True
-    requests_per_minute: int = 600  # a key's or, without keys, an address's mutations
+    requests_per_minute: int = 6000  # a key's or, without keys, an address's mutations
     previews: bool = True
     warm: str | None = None  # a model that workers load before the first job comes
     ports: tuple[int, ...] = field(default=())  # further ports that Host may name (tests)
