@@ -157,6 +157,29 @@ def test_openai_tries_again_without_drawing_twice(server: Any, client: openai.Op
         client.images.generate(**{**asked, "prompt": "another"}, extra_headers=key)
 
 
+@pytest.mark.parametrize(
+    ("path", "stream"),
+    [
+        ("/v1/images/generations", {}),
+        ("/v1/images/generations", {"stream": True}),
+        ("/sdapi/v1/txt2img", None),
+    ],
+)
+def test_a_client_that_leaves_takes_its_drawing_along(
+    server: Any, path: str, stream: dict[str, bool] | None
+) -> None:
+    body: dict[str, Any] = {"prompt": "many owls", "steps": 150, "batch_size": 64, "width": 2048}
+    if stream is not None:
+        many = {"n": 10, "size": "2048x2048", "num_inference_steps": 150}
+        body = {"prompt": "many owls", "model": "fake", **many, **stream}
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as web:
+        asked = web.build_request("POST", path, json=body, timeout=1.0)
+        with pytest.raises(httpx.ReadTimeout):
+            web.send(asked)
+    newest = server.call("GET", "/api/v1/jobs?limit=1").json()["jobs"][0]
+    assert server.finished(newest["id"])["state"] == "cancelled"
+
+
 # ---------------------------------------------------------------- the webuiapi package
 
 
