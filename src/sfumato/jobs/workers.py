@@ -82,6 +82,7 @@ class Workers:
         self._running: list[_Process] = []
         self._lock = threading.Lock()  # over ``_running``
         self._stopping = threading.Event()
+        self._hurrying = threading.Event()
         self._thread: threading.Thread | None = None
         self._nudge, self._nudged = multiprocessing.Pipe(duplex=False)[::-1]
         self._unlisten: Callable[[], None] = lambda: None
@@ -109,7 +110,7 @@ class Workers:
         self._stopping.set()
         self._unlisten()
         self._send_all("drain")
-        finished = self._join(timeout)
+        finished = self._join(timeout) and not self._hurrying.is_set()
         if not finished:
             self._send_all("leave")
             if not self._join(_LEAVE_SECONDS):
@@ -128,6 +129,11 @@ class Workers:
         self._running.clear()
         self._queue.notify()
         return finished
+
+    def hurry(self) -> None:
+        """Have a ``drain`` that is under way end soon: running jobs are given back to the queue."""
+        self._hurrying.set()
+        self._send_all("leave")
 
     def serve(self) -> bool:
         """Draw until SIGTERM or Ctrl-C, then drain; from the main thread. As ``drain`` returns."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -62,7 +63,7 @@ def serve(
     *,
     on_ready: Callable[[], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; a second one ends it at once.
+    """Serve until SIGTERM or Ctrl-C; a second one ends it without finishing what is drawn.
 
     Raises: StorageError: the library cannot be opened.
     """
@@ -99,6 +100,11 @@ class _Uvicorn(uvicorn.Server):
             await asyncio.get_running_loop().run_in_executor(None, self._on_ready)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        _log.info("ending: running drawings are finished first")
+        if self._sfumato.draining.is_set():
+            _log.info("ending now: running drawings are given back to the queue")
+            # in a thread: the one that a signal interrupts may hold the lock that is needed
+            threading.Thread(target=self._sfumato.workers.hurry, name="sfumato-hurry").start()
+        else:
+            _log.info("ending: running drawings are finished first")
         self._sfumato.begin_drain()
         super().handle_exit(sig, frame)
