@@ -174,7 +174,8 @@ class Atelier:
         Raises: RequestError, StorageError: not readable; ModelError: no picture-text model.
         """
         path = self._path_of(name)
-        described = describer()(read_picture(path))
+        pixels = read_picture(path)  # first: the models that describe take a while to load
+        described = describer()(pixels)
         try:
             recipe = dict(read_recipe(path).parameters)
         except SfumatoError:
