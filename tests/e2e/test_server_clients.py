@@ -265,35 +265,52 @@ def test_webuiapi_follows_and_interrupts(server: Any, webui: webuiapi.WebUIApi) 
 
 
 def test_open_webui_draws_over_automatic1111(server: Any) -> None:
-    """The requests of open_webui/routers/images.py with the engine automatic1111, in order."""
+    """What backend/open_webui/routers/images.py sends with the engine automatic1111, in order."""
     base, auth = f"http://127.0.0.1:{server.port}", {"authorization": "Basic bm9uZTpub25l"}
     with httpx.Client(base_url=base, headers=auth, timeout=60) as web:
-        assert web.get("/sdapi/v1/options").status_code == 200  # "verify connection"
-        models = web.get("/sdapi/v1/sd-models").json()
-        chosen = next(model["title"] for model in models if model["model_name"] == "fake")
-        options = web.get("/sdapi/v1/options").json()
-        options["sd_model_checkpoint"] = chosen
-        assert web.post("/sdapi/v1/options", json=options).json() is None
-        assert web.get("/sdapi/v1/options").json()["sd_model_checkpoint"] == chosen
-        data = {"prompt": "a fox", "batch_size": 1, "width": 64, "height": 64, "steps": 10}
+        assert web.get("/sdapi/v1/options").is_success  # verify_url
+        listed = [(m["title"], m["model_name"]) for m in web.get("/sdapi/v1/sd-models").json()]
+        chosen = next(title for title, name in listed if name == "chiaro")
+        options = web.get("/sdapi/v1/options").json()  # set_image_model
+        before = options["sd_model_checkpoint"]
+        assert before != chosen
+        for model in (chosen, before):
+            options["sd_model_checkpoint"] = model
+            assert web.post("/sdapi/v1/options", json=options).is_success
+            assert web.get("/sdapi/v1/options").json()["sd_model_checkpoint"] == model
+        data = {
+            "prompt": "a fox",
+            "batch_size": 2,
+            "width": 64,
+            "height": 64,
+            "steps": 50,
+            "negative_prompt": "text",
+        }
         answer = web.post("/sdapi/v1/txt2img", json=data).json()
-        assert opened(answer["images"][0]).size == (64, 64)
-        assert json.loads(answer["info"])["steps"] == 10
+        assert [opened(image).size for image in answer["images"]] == [(64, 64)] * 2
+        assert json.loads(answer["info"])["steps"] == 50
 
 
-def test_open_webui_draws_over_openai(server: Any) -> None:
+def test_open_webui_without_a_login_sends_an_empty_one(server: Any) -> None:
+    url = f"http://127.0.0.1:{server.port}/sdapi/v1/options"
+    assert httpx.get(url, headers={"authorization": ""}).is_success
+
+
+@pytest.mark.parametrize("form", [{"response_format": "b64_json"}, {"response_format": "url"}])
+def test_open_webui_draws_over_openai(server: Any, form: dict[str, str]) -> None:
     """The same file's requests with the engine openai."""
     base = f"http://127.0.0.1:{server.port}/v1"
-    with httpx.Client(base_url=base, headers={"Authorization": "Bearer x"}, timeout=60) as web:
-        data = {
-            "model": "fake",
-            "prompt": "a fox",
-            "n": 1,
-            "size": SIZE,
-            "response_format": "b64_json",
-        }
-        answer = web.post("/images/generations", json=data).json()
-        assert opened(answer["data"][0]["b64_json"]).size == (64, 64)
+    headers = {"Authorization": "Bearer x", "Content-Type": "application/json"}
+    data = {"model": "fake", "prompt": "a fox", "n": 1, "size": SIZE, **form}
+    url = f"{base}/images/generations?api-version=2025-04-01-preview"
+    answer = httpx.post(url, json=data, headers=headers, timeout=60).json()
+    for image in answer["data"]:
+        if link := image.get("url"):
+            fetched = httpx.get(link, headers={"Authorization": "Bearer x"})
+            assert fetched.headers["content-type"].split("/")[0] == "image"
+            assert opened(fetched.content).size == (64, 64)
+        else:
+            assert opened(image["b64_json"]).size == (64, 64)
 
 
 # ---------------------------------------------------------------- curl
