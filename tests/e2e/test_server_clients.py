@@ -313,6 +313,20 @@ def test_open_webui_draws_over_openai(server: Any, form: dict[str, str]) -> None
             assert opened(image["b64_json"]).size == (64, 64)
 
 
+@pytest.mark.parametrize("name", ["image", "image[]"])
+def test_open_webui_edits_our_own_pictures(server: Any, name: str) -> None:
+    """And the forms that it sends to edit one picture, or a list of one."""
+    base = f"http://127.0.0.1:{server.port}/v1/images"
+    body = {"model": "fake", "prompt": "a fox", "n": 1, "size": SIZE}
+    drawn = httpx.post(f"{base}/generations", json=body, timeout=60).json()
+    png = base64.b64decode(drawn["data"][0]["b64_json"])
+    data = {**body, "prompt": "an owl", "n": "1", "response_format": "b64_json"}
+    files = [(name, ("a1b2.png", png, "image/png"))]
+    answer = httpx.post(f"{base}/edits", data=data, files=files, timeout=60).json()
+    after, before = recipe(opened(answer["data"][0]["b64_json"])), recipe(opened(png))
+    assert (after["prompt"], after["seeds"]) == ("an owl", before["seeds"])
+
+
 # ---------------------------------------------------------------- curl
 
 
