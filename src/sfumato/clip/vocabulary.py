@@ -1,7 +1,9 @@
 """Names of things with their vectors: what a picture is compared with when nobody names labels.
 
-The names are the subjects the built-in model was shown. Embedding two thousand of them takes a few
-seconds, so the vectors are kept in the cache folder, one file for each picture-text model.
+The names are the subjects the built-in model was shown. Embedding two thousand of them in several
+phrasings takes many seconds, so the built-in model's vectors ship with the package, and those of
+any other picture-text model are kept in the cache folder, one file each. ``evals/vocabulary.py``
+makes the file that ships.
 """
 
 from __future__ import annotations
@@ -20,8 +22,16 @@ from sfumato.clip.base import PictureTextModel
 from sfumato.clip.labels import TEMPLATES, embed_labels
 from sfumato.models.catalogue import WEIGHTS, read_sheet, weight_bytes
 
-__all__ = ["Vocabulary", "load_vocabulary", "subject_names"]
+__all__ = [
+    "SHIPPED",
+    "Vocabulary",
+    "file_name",
+    "load_vocabulary",
+    "subject_names",
+    "write_vectors",
+]
 
+SHIPPED = Path(__file__).with_name("data")
 _SOURCE = "chiaro"  # whose list of subjects is used
 _VERSION = 1  # of the cached files: raise it when names or phrasings change their meaning
 
@@ -54,12 +64,31 @@ def subject_names() -> tuple[str, ...]:
 def load_vocabulary(model: PictureTextModel) -> Vocabulary:
     """Every subject's vector in this model's space, from the cache where it is there."""
     names = subject_names()
-    path = _cache_folder() / f"{model.spec.sha256[:24]}-{_VERSION}.npz"
-    stored = _read(path, names)
+    file = file_name(model)
+    path = _cache_folder() / file
+    stored = _read(SHIPPED / file, names)
     if stored is None:
-        stored = embed_labels(names, model, TEMPLATES)
-        _keep(path, names, stored)
+        stored = _read(path, names)
+    if stored is None:
+        stored = embed_labels(names, model, TEMPLATES).astype(np.float16).astype(np.float32)
+        with suppress(OSError):  # a full or read-only disk only costs time
+            write_vectors(path, names, stored)
     return Vocabulary(names, stored)
+
+
+def file_name(model: PictureTextModel) -> str:
+    """What a file with this model's vectors is called: another model's never fits."""
+    return f"{model.spec.sha256[:24]}-{_VERSION}.npz"
+
+
+def write_vectors(path: Path, names: tuple[str, ...], vectors: NDArray[np.float32]) -> None:
+    """Write a file of vectors, (N, D), as 16-bit floats: a cosine keeps three digits.
+
+    Raises: OSError: it cannot be written; nothing of it is left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, names=np.array("\n".join(names)), vectors=vectors.astype(np.float16))
 
 
 def _cache_folder() -> Path:
@@ -76,11 +105,3 @@ def _read(path: Path, names: tuple[str, ...]) -> NDArray[np.float32] | None:
         if same and vectors.ndim == 2 and len(vectors) == len(names):
             return vectors
     return None
-
-
-def _keep(path: Path, names: tuple[str, ...], vectors: NDArray[np.float32]) -> None:
-    """Write the cache file whole or not at all; a full or read-only disk only costs time."""
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, names=np.array("\n".join(names)), vectors=vectors)

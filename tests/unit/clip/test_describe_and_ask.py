@@ -164,3 +164,14 @@ def test_a_damaged_cache_is_made_again(home: object) -> None:
     path.write_bytes(b"not a cache")
     np.testing.assert_array_equal(load_vocabulary(model).vectors, first.vectors)
     assert path.stat().st_size > 1000
+
+
+def test_the_vectors_that_ship_are_those_of_the_model_that_ships() -> None:
+    from sfumato.clip.vocabulary import SHIPPED, file_name
+
+    model = load()
+    assert [path.name for path in SHIPPED.glob("*.npz")] == [file_name(model)]
+    shipped = load_vocabulary(model)
+    few = [0, 700, len(shipped.names) - 1]
+    fresh = embed_labels([shipped.names[i] for i in few], model, TEMPLATES)
+    assert (np.einsum("nd,nd->n", fresh, shipped.vectors[few]) > 0.999).all()
