@@ -25,14 +25,20 @@ pytestmark = pytest.mark.slow
 
 # ---------------------------------------------------------------- every route of every dialect
 
-# Half of the ids are real, so that what lies behind "not found" is reached too.
+# Most of the ids are real, so that what lies behind "not found" is reached too.
 CONFIGURATION = """
 [checks]
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503, 507]
 
+[dictionaries.jobs]
+values = [{job}]
+
+[dictionaries.pictures]
+values = [{picture}]
+
 [parameters]
-job_id = [{job}, "nothing"]
-identity = [{picture}, "nothing"]
+job_id = {{ dictionary = "jobs", probability = 0.8 }}
+identity = {{ dictionary = "pictures", probability = 0.8 }}
 """
 # Drawings are the fake model's, and differ from a sound request in one field: nonsense in all of
 # them at once would be refused for the first and never reach the others.
@@ -80,6 +86,8 @@ def test_no_request_makes_any_route_fail(serve: Serve, tmp_path: Path) -> None:
     assert server.call("GET", "/healthz").status == 200
     counts = server.call("GET", "/api/v1/jobs").json()["counts"]
     assert sum(counts.values()) > 3  # some of it made sense
+    for path in (f"pictures/{picture}/thumbnail 200", f"jobs/{job['id']} 200"):
+        assert path in server.said()  # and what was there was found
     failed = server.call("GET", "/api/v1/jobs?state=failed&limit=200").json()["jobs"]
     assert {job["error"]["code"] for job in failed} <= {"model_error", "bad_request", "timeout"}
     assert server.workers() == workers  # none of it took a worker down
