@@ -152,8 +152,22 @@ def test_trash_asks_nothing_and_can_be_undone(visit: Any, server: Any) -> None:
     assert server.call("GET", f"/pictures/{picture}")["trashed"] is True
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("searchbox").fill("door")
+    page.wait_for_url("**q=door")
     expect(page.locator(".wall li")).to_have_count(1)
     assert server.call("GET", f"/pictures/{picture}")["trashed"] is False
+
+    # what is deleted for good is asked for, once, and is gone
+    page.locator(".wall .open").click()
+    page.get_by_role("button", name="Move to the trash").click()
+    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    page.get_by_role("button", name="Trash").click()
+    page.get_by_role("button", name="Pick", exact=True).click()
+    page.locator(".wall .open").click()
+    page.get_by_role("button", name="Delete for good").click()
+    asked = page.get_by_role("dialog", name="Delete this picture for good?")
+    asked.get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_role("heading", name="The trash is empty")).to_be_visible()
+    assert server.call("GET", "/pictures?trash=1")["total"] == 0
 
 
 def test_marks_are_kept(visit: Any, server: Any) -> None:

@@ -39,14 +39,13 @@ export async function mark(id, change) {
 
 const turned = () => pictures.set((state) => ({ turn: state.turn + 1 }));
 
-/** To the trash, with a way back. */
+/** To the trash, with a way back. Lists leave out by themselves what is in the wrong place. */
 export async function discard(ids) {
   try {
     for (const id of ids) learn([await call("DELETE", home(id))]);
   } catch (problem) {
     complain(problem);
   }
-  turned();
   say(ids.length === 1 ? "Moved to the trash." : `${ids.length} pictures moved to the trash.`, {
     action: { label: "Undo", run: () => bringBack(ids).catch(complain) },
   });
@@ -54,7 +53,6 @@ export async function discard(ids) {
 
 export async function bringBack(ids) {
   for (const id of ids) learn([await post(`${home(id)}/restore`, {})]);
-  turned();
 }
 
 /** Delete for good what is in the trash. */

@@ -38,7 +38,9 @@ export function go(view, query = "") {
 
 /** Change the query of the view without a step in the browser's history. */
 export function refine(query) {
-  history.replaceState(null, "", address(route.get().view, query));
+  const { view, picture } = route.get();
+  // an open picture has the address to itself
+  if (!picture) history.replaceState(null, "", address(view, query));
   route.set({ query });
 }
 

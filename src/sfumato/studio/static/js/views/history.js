@@ -6,6 +6,7 @@ import { Filters, hasFilters, queryFor } from "../filters.js";
 import { icon } from "../icons.js";
 import { discard, learn, pictures, purge, bringBack } from "../pictures.js";
 import { compareNow } from "../compare.js";
+import { Dialog } from "../dialog.js";
 import { refine, route } from "../router.js";
 import { useStore } from "../store.js";
 import { complain, say } from "../toast.js";
@@ -15,7 +16,7 @@ const PAGE = 120;
 
 export function HistoryView() {
   const query = useStore(route, (state) => state.query);
-  const turn = useStore(pictures, (state) => state.turn);
+  const { byId, turn } = useStore(pictures);
   const online = useStore(net, (state) => state.online);
   const [list, setList] = useState({ ids: [], next: null, total: null, query: null });
   const [problem, setProblem] = useState(null);
@@ -58,7 +59,9 @@ export function HistoryView() {
       if (!now.delete(id)) now.add(id);
       return now;
     });
-  const empty = list.query !== null && list.ids.length === 0 && !problem;
+  const ids = list.ids.filter((id) => byId[id].trashed === trash);
+  const total = list.total === null ? null : list.total - (list.ids.length - ids.length);
+  const empty = list.query !== null && ids.length === 0 && list.next === null && !problem;
   return html`
     <div class="title">
       <h1>${trash ? "Trash" : "History"}</h1>
@@ -70,7 +73,7 @@ export function HistoryView() {
           `
         }
         ${
-          list.ids.length > 0 &&
+          ids.length > 0 &&
           html`
             <button
               class="button small"
@@ -85,7 +88,7 @@ export function HistoryView() {
     </div>
     <${Filters} query=${query} onChange=${refine} />
     <p class="count soft" role="status">
-      ${list.total === null || empty ? "" : `${list.total.toLocaleString()} ${list.total === 1 ? "picture" : "pictures"}`}
+      ${total === null || empty ? "" : `${total.toLocaleString()} ${total === 1 ? "picture" : "pictures"}`}
     </p>
     ${
       problem &&
@@ -107,8 +110,8 @@ export function HistoryView() {
       `
     }
     <${Wall}
-      ids=${list.ids}
-      total=${list.total}
+      ids=${ids}
+      total=${total}
       more=${list.next !== null}
       onEnd=${onEnd}
       chosen=${chosen}
@@ -120,8 +123,8 @@ export function HistoryView() {
         <${Picked}
           ids=${[...chosen]}
           trash=${trash}
-          all=${list.ids}
-          onAll=${() => setChosen(new Set(list.ids))}
+          all=${ids}
+          onAll=${() => setChosen(new Set(ids))}
           onDone=${() => setChosen(null)}
         />
       `
@@ -158,18 +161,13 @@ function Nothing({ query, trash }) {
 }
 
 function Picked({ ids, trash, onAll, onDone }) {
+  const [asking, setAsking] = useState(false);
   const count = ids.length;
   const away = async () => {
     onDone();
     await discard(ids);
   };
   const forGood = async () => {
-    if (
-      !confirm(
-        `Delete ${count === 1 ? "this picture" : `these ${count} pictures`} for good? This cannot be undone.`,
-      )
-    )
-      return;
     onDone();
     await purge(ids).catch(complain);
   };
@@ -200,7 +198,11 @@ function Picked({ ids, trash, onAll, onDone }) {
               >
                 ${icon("undo-2", 16)} Restore
               </button>
-              <button class="button small danger" disabled=${!count} onClick=${forGood}>
+              <button
+                class="button small danger"
+                disabled=${!count}
+                onClick=${() => setAsking(true)}
+              >
                 Delete for good
               </button>
             `
@@ -223,6 +225,21 @@ function Picked({ ids, trash, onAll, onDone }) {
             `
       }
       <button class="icon" aria-label="Stop picking" onClick=${onDone}>${icon("x")}</button>
+      ${
+        asking &&
+        html`
+          <${Dialog}
+            label=${count === 1 ? "Delete this picture for good?" : `Delete ${count} pictures for good?`}
+            onClose=${() => setAsking(false)}
+          >
+            <p class="soft">The file and its recipe are deleted. This cannot be undone.</p>
+            <div class="row end">
+              <button class="button" onClick=${() => setAsking(false)}>Keep</button>
+              <button class="button danger" onClick=${forGood}>Delete for good</button>
+            </div>
+          <//>
+        `
+      }
     </div>
   `;
 }
