@@ -10,10 +10,11 @@ export const jobs = makeStore({ byId: {}, feed: [], more: undefined, counts: {},
 const newer = (a, b) =>
   a.created < b.created ? 1 : a.created > b.created ? -1 : a.id < b.id ? 1 : -1;
 
-function keep(found, patch = {}) {
+/** Take jobs in. `told` is the server's newest word on them, an answer may have been overtaken. */
+function keep(found, { told = false, ...patch } = {}) {
   jobs.set((state) => {
     const byId = { ...state.byId };
-    for (const job of found) byId[job.id] = merge(byId[job.id], job);
+    for (const job of found) byId[job.id] = merge(byId[job.id], job, told);
     const ids = new Set([...state.feed, ...found.map((job) => job.id)]);
     const feed =
       ids.size > state.feed.length ? [...ids].sort((a, b) => newer(byId[a], byId[b])) : state.feed;
@@ -21,11 +22,14 @@ function keep(found, patch = {}) {
   });
 }
 
-/** Events and answers may cross: what is further along wins. */
-function merge(known, job) {
+const stage = ({ state }) => ["queued", "running"].indexOf(state) + 1 || 3;
+
+/** Events and answers cross: an answer never takes back what is further along. */
+function merge(known, job, told) {
   const pictures = [...(job.pictures ?? [])];
   known?.pictures.forEach((picture, index) => (pictures[index] ??= picture));
-  return { ...known, ...job, pictures };
+  const overtaken = !told && known && stage(known) > stage(job);
+  return overtaken ? { ...job, ...known, pictures } : { ...known, ...job, pictures };
 }
 
 export const unfinished = (job) => job.state === "queued" || job.state === "running";
@@ -91,11 +95,12 @@ export function follow() {
   if (stream !== null || net.get().locked) return;
   stream = new EventSource(urls.events);
   stream.addEventListener("open", () => loadJobs());
-  stream.addEventListener("job", (event) => keep([JSON.parse(event.data)]));
+  stream.addEventListener("job", (event) => keep([JSON.parse(event.data)], { told: true }));
   stream.addEventListener("progress", (event) => {
     const progress = JSON.parse(event.data);
     const known = jobs.get().byId[progress.job];
-    if (known && unfinished(known)) keep([{ ...known, state: "running", progress }]);
+    if (known && unfinished(known))
+      keep([{ ...known, state: "running", progress }], { told: true });
   });
   stream.addEventListener("picture", (event) => {
     const { job, index, picture } = JSON.parse(event.data);
@@ -103,7 +108,7 @@ export function follow() {
     if (!known) return;
     const pictures = [...known.pictures];
     pictures[index] = picture?.id ?? picture;
-    keep([{ ...known, pictures }]);
+    keep([{ ...known, pictures }], { told: true });
   });
   stream.addEventListener("error", () => {
     const ended = stream.readyState === EventSource.CLOSED;

@@ -14,6 +14,7 @@ export function Wall({ ids, total, more, onEnd, chosen, onChoose }) {
   const [width, setWidth] = useState(0);
   const [range, setRange] = useState([0, 8]);
   const [focus, setFocus] = useState(0); // one tab stop; arrows move it
+  const held = wall.current?.contains(document.activeElement) ?? false;
   const columns = Math.max(2, Math.floor((width + GAP) / (width < 560 ? 128 : 196)));
   const side = (width - GAP * (columns - 1)) / columns;
   const step = side + GAP;
@@ -44,6 +45,16 @@ export function Wall({ ids, total, more, onEnd, chosen, onChoose }) {
     };
   });
 
+  useLayoutEffect(() => {
+    // cards move in the document while the window slides, and a moved element loses the focus
+    if (held && !wall.current.contains(document.activeElement)) grab(focus, 0);
+  });
+
+  const grab = (at, tries) => {
+    const found = wall.current?.querySelector(`[data-at="${at}"] .open`);
+    if (found) found.focus({ preventScroll: true });
+    else if (tries > 0) requestAnimationFrame(() => grab(at, tries - 1));
+  };
   const move = (event) => {
     const by = {
       ArrowLeft: -1,
@@ -63,17 +74,16 @@ export function Wall({ ids, total, more, onEnd, chosen, onChoose }) {
     if (top < scrollY + 80 || top + step > scrollY + innerHeight)
       scrollTo({ top: top - innerHeight / 3 });
     // the row may not exist before the scroll has been seen
-    const grab = (tries) => {
-      const found = wall.current?.querySelector(`[data-at="${next}"] .open`);
-      if (found) found.focus({ preventScroll: true });
-      else if (tries > 0) requestAnimationFrame(() => grab(tries - 1));
-    };
-    requestAnimationFrame(() => grab(20));
+    requestAnimationFrame(() => grab(next, 20));
   };
 
   const [first, last] = [range[0] * columns, Math.min(ids.length, range[1] * columns)];
-  const shown = width > 0 ? ids.slice(first, last) : [];
-  const stop = focus >= first && focus < last ? focus : first;
+  const places = [];
+  for (let at = first; width > 0 && at < last; at += 1) places.push(at);
+  // the focused picture stays, however far away it is scrolled: a focus must not get lost
+  if (held && focus < first) places.unshift(focus);
+  if (held && focus >= last && focus < ids.length) places.push(focus);
+  const stop = places.includes(focus) ? focus : first;
   return html`
     <ul
       class="wall"
@@ -82,8 +92,8 @@ export function Wall({ ids, total, more, onEnd, chosen, onChoose }) {
       onKeyDown=${move}
       style=${{ height: `${Math.max(0, rows * step - GAP)}px` }}
     >
-      ${shown.map((id, place) => {
-        const at = first + place;
+      ${places.map((at) => {
+        const id = ids[at];
         return html`
           <${Card}
             key=${id}

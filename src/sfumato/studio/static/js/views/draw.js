@@ -23,12 +23,26 @@ const EXAMPLES = [
 export function DrawView() {
   const feed = useStore(jobs, (state) => state.feed);
   const more = useStore(jobs, (state) => state.more);
+  const failed = useStore(jobs, (state) => state.failed);
   const fresh = more !== undefined && feed.length === 0;
   return html`
     <section class=${`hero${feed.length ? " settled" : ""}`}>
       <h1>${feed.length ? "What shall we draw next?" : "What shall we draw?"}</h1>
       <${PromptBox} />
     </section>
+    ${
+      failed &&
+      !["offline", "unauthorized"].includes(failed.code) &&
+      html`
+        <div class="notice bad" role="alert">
+          ${icon("circle-alert")}
+          <p>
+            <strong>${failed.message}</strong>
+            <span>${failed.hint}</span>
+          </p>
+        </div>
+      `
+    }
     ${
       fresh &&
       html`
