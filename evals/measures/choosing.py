@@ -19,7 +19,7 @@ from sfumato import clip, models
 from sfumato.clip.rank import Query, closeness, embed_query
 from sfumato.generate import finish_sketch, sketch
 from sfumato.models import spec_of
-from sfumato.selection.one import mendable
+from sfumato.selection.one import mendable, worth
 from sfumato.training.judge import Judge
 
 from .naming import judge_pictures
@@ -202,12 +202,14 @@ def _picks(
 
 
 def _closeness(drawn: Candidates, ranker: str | None) -> NDArray[np.float32]:
-    """Cosine of every sketch to its own prompt's subject."""
+    """What ``sfumato.selection`` orders every sketch by, given its own prompt's subject."""
     model = clip.load(ranker)
     parts = []
     for i, subject in enumerate(drawn.subjects):
         own = list(drawn.sketches[i * CANDIDATES : (i + 1) * CANDIDATES])
-        parts.append(closeness(own, embed_query(Query(subject=subject), model), model))
+        cosines = closeness(own, embed_query(Query(subject=subject), model), model)
+        worths = [worth(float(c), pixels) for c, pixels in zip(cosines, own, strict=True)]
+        parts.append(np.array(worths, np.float32))
     return np.concatenate(parts)
 
 

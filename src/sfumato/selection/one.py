@@ -24,7 +24,7 @@ from sfumato.request import MAX_SEED, Event, Finding, GeneratedImage, Generation
 from sfumato.selection.rules import Choice, Rules
 from sfumato.wording import listed
 
-__all__ = ["choose_one", "first_seed", "mendable"]
+__all__ = ["choose_one", "first_seed", "mendable", "worth"]
 
 _MOST_FINISHED = 3  # of a try: where three sketches end with a fault, the fourth seldom helps
 _UNREST = 4.0  # cosines for one unit of unrest: clean sketches have 0.01, restless ones 0.025
@@ -236,8 +236,7 @@ def _rank(sketches: list[Sketch], ranker: str | None) -> list[Ranked]:
     """
     pixels = [one.pixels for one in sketches]
     ranking = rank(pixels, Query(subject=sketches[0].plan.subject), clip.load(ranker))
-    unrest = [_unrest(one) for one in pixels]
-    chosen = sorted(ranking, key=lambda entry: _UNREST * unrest[entry.index] - entry.closeness)
+    chosen = sorted(ranking, key=lambda entry: -worth(entry.closeness, pixels[entry.index]))
     if chosen[0] is not ranking[0]:
         calm, subject = chosen[0], sketches[0].plan.subject
         why = f"drawn most cleanly of those close to “{subject}” ({calm.closeness:.2f})"
@@ -245,10 +244,13 @@ def _rank(sketches: list[Sketch], ranker: str | None) -> list[Ranked]:
     return chosen
 
 
-def _unrest(pixels: NDArray[np.uint8]) -> float:
-    """The median step between pixels of a drawing, (H, W, 4) uint8, in evened Oklab."""
+def worth(closeness: float, pixels: NDArray[np.uint8]) -> float:
+    """What sketches are ordered by: a cosine to the words, less for a restless drawing.
+
+    Unrest is the median step between the pixels of (H, W, 4) uint8 in evened Oklab.
+    """
     inside = pixels[..., 3] > _OPAQUE
-    return texture(evenly(srgb_to_oklab(pixels[..., :3])), inside)
+    return closeness - _UNREST * texture(evenly(srgb_to_oklab(pixels[..., :3])), inside)
 
 
 def mendable(findings: Iterable[Finding]) -> list[Finding]:
