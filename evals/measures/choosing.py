@@ -201,7 +201,7 @@ def _picks(
     return picks
 
 
-def _closeness(drawn: Candidates, ranker: str | None) -> NDArray[np.float32]:
+def _closeness(drawn: Candidates, ranker: str | None) -> NDArray[np.float64]:
     """What ``sfumato.selection`` orders every sketch by, given its own prompt's subject."""
     model = clip.load(ranker)
     parts = []
@@ -209,7 +209,7 @@ def _closeness(drawn: Candidates, ranker: str | None) -> NDArray[np.float32]:
         own = list(drawn.sketches[i * CANDIDATES : (i + 1) * CANDIDATES])
         cosines = closeness(own, embed_query(Query(subject=subject), model), model)
         worths = [worth(float(c), pixels) for c, pixels in zip(cosines, own, strict=True)]
-        parts.append(np.array(worths, np.float32))
+        parts.append(np.array(worths))
     return np.concatenate(parts)
 
 
