@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -214,6 +215,11 @@ def _closeness(drawn: Candidates, ranker: str | None) -> NDArray[np.float64]:
 
 
 def _severity(findings: Sequence[Any]) -> int:
-    """2 where there is an error, 1 a warning; what no seed mends does not count."""
-    worth = {"error": 2, "warning": 1, "note": 0}
-    return max((worth[finding.severity] for finding in mendable(findings)), default=0)
+    """0 where nothing that a seed may mend is wrong; else the more, the more and worse there is.
+
+    Ordered as ``sfumato.selection`` orders candidates: errors first, then warnings, then notes.
+    """
+    count = Counter(finding.severity for finding in mendable(findings))
+    if not count["error"] and not count["warning"]:
+        return 0
+    return 10_000 * count["error"] + 100 * count["warning"] + count["note"]
