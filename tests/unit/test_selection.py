@@ -418,3 +418,16 @@ def test_rules_that_choose_nothing_draw_what_generate_draws() -> None:
     assert chosen.images[0].pixel_sha256 == plain.images[0].pixel_sha256
     assert chosen.plan == plain.plan
     assert selection.DEFAULT_SKETCHES >= 1
+
+
+def test_a_restless_or_cut_sketch_is_worth_less() -> None:
+    from sfumato.selection.one import worth
+
+    clean = np.zeros((64, 64, 4), np.uint8)
+    clean[16:48, 16:48] = (220, 60, 40, 255)
+    noise = np.random.default_rng(0).integers(-25, 25, clean.shape)
+    restless = clean.copy()
+    restless[16:48, 16:48, :3] = np.clip(clean + noise, 0, 255)[16:48, 16:48, :3]
+    cut = np.roll(clean, 16, axis=1)  # the same, against the right border
+    assert worth(0.5, clean) == pytest.approx(0.5)
+    assert worth(0.5, restless) < worth(0.5, cut) < worth(0.5, clean)

@@ -28,6 +28,7 @@ __all__ = ["choose_one", "first_seed", "mendable", "worth"]
 
 _MOST_FINISHED = 3  # of a try: where three sketches end with a fault, the fourth seldom helps
 _UNREST = 4.0  # cosines for one unit of unrest: clean sketches have 0.01, restless ones 0.025
+_CUT, _MOST_CUT = 0.5, 0.1  # cosines for a whole side, up to a tenth: scenes may fill the frame
 _OPAQUE = 250
 _WORDS = "words"  # the capability of a check whose finding follows from the words, not the seed
 _FOLLOWS = {"subject_mismatch": "unknown_subject"}  # the unknown is drawn as something else
@@ -245,12 +246,16 @@ def _rank(sketches: list[Sketch], ranker: str | None) -> list[Ranked]:
 
 
 def worth(closeness: float, pixels: NDArray[np.uint8]) -> float:
-    """What sketches are ordered by: a cosine to the words, less for a restless drawing.
+    """What sketches are ordered by: a cosine to the words, less for a restless or a cut drawing.
 
-    Unrest is the median step between the pixels of (H, W, 4) uint8 in evened Oklab.
+    Unrest is the median step between the pixels of (H, W, 4) uint8 in evened Oklab. A drawing that
+    runs into the model's own border ends there in a straight line, wherever it is placed later.
     """
     inside = pixels[..., 3] > _OPAQUE
-    return closeness - _UNREST * texture(evenly(srgb_to_oklab(pixels[..., :3])), inside)
+    unrest = texture(evenly(srgb_to_oklab(pixels[..., :3])), inside)
+    sides = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
+    cut = max(float(side.mean()) for side in sides)
+    return closeness - _UNREST * unrest - _CUT * min(cut, _MOST_CUT)
 
 
 def mendable(findings: Iterable[Finding]) -> list[Finding]:
