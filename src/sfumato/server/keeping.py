@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sfumato.atomic import replacing, sync_file, sync_folder
 from sfumato.errors import StorageError
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -17,19 +18,17 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
     Raises: StorageError: it cannot be written; the old file is as it was.
     """
-    temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
+        # made with its rights: a list of keys is never readable to others, not for a moment
+        with (
+            replacing(path) as temporary,
+            os.fdopen(os.open(temporary, _NEW_FILE, mode), "wb") as file,
+        ):
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - the temporary name is text
+            sync_file(file)
+        sync_folder(path.parent)
     except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108
         raise StorageError(f"{path} cannot be written ({error.strerror}).") from None
 
 
