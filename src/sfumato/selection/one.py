@@ -74,7 +74,7 @@ def choose_one(
     started, clock = perf_counter(), monotonic()
     first = first_seed(request, rules)
     stride = rules.best_of if stride is None else stride
-    tell = on_event or _say_nothing
+    tell = on_event or (lambda event: None)
     search = _Search(replace(request, num_images=rules.best_of), rules, tell, stop)
     for number in range(rules.retry + 1):
         seed = first + number * stride
@@ -284,7 +284,3 @@ def _seeds(tried: list[int]) -> str:
         two_alone = run[-1] - run[0] <= 1
         parts += [str(seed) for seed in run] if two_alone else [f"{run[0]} to {run[-1]}"]
     return f"seed{'s' if len(tried) > 1 else ''} {listed(parts)}"
-
-
-def _say_nothing(event: Event) -> None:
-    return None

@@ -163,7 +163,7 @@ def train_full(
     whole = batch_size or chosen.batch_size
     if whole % world:
         raise RequestError(f"A batch of {whole} cannot be shared by {world} processes.")
-    say = say if rank == 0 else _say_nothing
+    say = say if rank == 0 else say_nothing
 
     if rank == 0:  # the others wait for the pictures and the words
         _prepare(chosen, data, out, seed, say)
@@ -230,8 +230,8 @@ def train_full(
     return loop
 
 
-def _say_nothing(_: str) -> None:
-    return
+def say_nothing(_: str) -> None:
+    """What the other processes of a run report: the first one speaks for all."""
 
 
 class _Run:

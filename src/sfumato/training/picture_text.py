@@ -22,7 +22,7 @@ from sfumato.clip.sguardo import TEXT_FILES, TEXT_FOLDER
 from sfumato.errors import RequestError, StorageError
 from sfumato.training.corpus import Corpus, read_corpus
 from sfumato.training.folder import prepare_folder
-from sfumato.training.full import join_processes
+from sfumato.training.full import join_processes, say_nothing
 from sfumato.training.loop import Loop, LoopConfig
 from sfumato.training.picture_text_data import Feed, Recipes, is_kept_away
 from sfumato.training.picture_text_net import (
@@ -128,7 +128,7 @@ def train(
     device = join_processes(device)
     first = int(os.environ.get("RANK", 0)) == 0
     if not first:
-        say = _say_nothing
+        say = say_nothing
     chosen = PRESETS[preset]
     # the first process writes the set and its captions' vectors, the others read them
     learning = _prepare(chosen, data, out, measure, seed, say) if first else None
@@ -229,10 +229,6 @@ def _prepare(
     recipes = Recipes(learnt, count, seed, encode, out / "captions.npz")
     say(f"{len(recipes.shown)} captioned pictures, {len(recipes.vectors)} captions")
     return Learning(recipes, learnt.rows, galleries)
-
-
-def _say_nothing(_: str) -> None:
-    """What every process but the first says."""
 
 
 def split_corpus(corpus: Corpus) -> tuple[Corpus, Corpus]:
