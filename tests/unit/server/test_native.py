@@ -280,12 +280,36 @@ def test_settings_are_kept_and_checked(client: TestClient, library: Library) -> 
     changed = client.patch("/api/v1/settings", json={"model": "fake", "style": "striped"}).json()
     assert (changed["model"], changed["style"]) == ("fake", "striped")
     assert client.patch("/api/v1/settings", json={"theme": "dark"}).json()["style"] == "striped"
-    assert client.patch("/api/v1/settings", json={"style": None}).json()["style"] is None
     for wrong in ({"theme": "pink"}, {"model": "none"}, {"format": "gif"}, {"folder": "/etc"}):
         assert client.patch("/api/v1/settings", json=wrong).status_code == 422
     (library.folder.root / "settings.json").write_text('{"theme": "pink", "num_images": 2}')
     assert client.get("/api/v1/settings").json()["theme"] == "auto"
     assert client.get("/api/v1/settings").json()["num_images"] == 2
+
+
+def test_a_setting_is_set_back_by_null(client: TestClient, library: Library) -> None:
+    defaults = client.get("/api/v1/settings").json()
+    changed = {
+        "model": "fake", "num_images": 2, "width": 256, "height": 128, "style": "striped",
+        "background": "red", "format": "webp", "theme": "dark",
+    }  # fmt: skip
+    assert client.patch("/api/v1/settings", json=changed).json() == changed
+    one = client.patch("/api/v1/settings", json={"num_images": None, "theme": None})
+    assert one.status_code == 200
+    assert one.json() == {**changed, "num_images": 4, "theme": "auto"}
+    everything = dict.fromkeys(changed)
+    assert client.patch("/api/v1/settings", json=everything).json() == defaults
+    assert json.loads((library.folder.root / "settings.json").read_text()) == {}
+
+
+def test_a_kept_style_or_model_that_is_gone_is_in_nobodys_way(
+    client: TestClient, library: Library
+) -> None:
+    client.patch("/api/v1/settings", json={"model": "fake", "style": "striped"})
+    assert client.patch("/api/v1/settings", json={"model": "chiaro"}).json()["style"] is None
+    (library.folder.root / "settings.json").write_text('{"model": "gone", "style": 5}')
+    changed = client.patch("/api/v1/settings", json={"theme": "dark"}).json()
+    assert (changed["model"], changed["style"], changed["theme"]) == (None, None, "dark")
 
 
 def test_a_sweep_is_a_grid_of_jobs_from_one_seed(client: TestClient) -> None:

@@ -25,7 +25,7 @@ from sfumato.server.bodies import StrictRoute
 from sfumato.server.keeping import read_json, write_json
 from sfumato.server.keys import SESSION_SECONDS
 from sfumato.server.problems import Problem
-from sfumato.server.schemas.native import SessionIn, SettingsIn, SweepIn
+from sfumato.server.schemas.native import SessionIn, Settings, SettingsIn, SweepIn
 from sfumato.server.security import SESSION_COOKIE
 from sfumato.server.settings import MAX_UPLOAD_BYTES, MAX_UPLOAD_PIXELS
 from sfumato.server.state import address_of, owner_of, server_of
@@ -100,17 +100,16 @@ def close_session() -> Response:
 def get_settings(request: Request) -> dict[str, Any]:
     """What was never set has its default."""
     kept = read_json(server_of(request).library.folder.root / "settings.json") or {}
-    return SettingsIn.read(kept).model_dump()
+    return Settings.read(kept).model_dump()
 
 
 @router.patch("/settings", summary="Change what the prompt box begins with")
 def change_settings(body: SettingsIn, request: Request) -> dict[str, Any]:
     """What is left out stays as it is; null sets it back to its default."""
-    body.check()
     path = server_of(request).library.folder.root / "settings.json"
-    kept = {**(read_json(path) or {}), **body.model_dump(exclude_unset=True)}
+    kept = body.onto(read_json(path) or {})
     write_json(path, kept)
-    return SettingsIn.read(kept).model_dump()
+    return Settings.read(kept).model_dump()
 
 
 @router.post("/sweeps", status_code=202, summary="Queue a grid of drawings")

@@ -16,7 +16,7 @@ from sfumato.gallery.picture import finding_to_dict
 from sfumato.jobs import Job, JobQueue
 from sfumato.models import spec_of
 from sfumato.plan import request_of
-from sfumato.registry import WRITERS
+from sfumato.registry import MODELS, WRITERS
 from sfumato.request import (
     MAX_IMAGES,
     MAX_SIDE,
@@ -157,20 +157,25 @@ class SessionIn(Strict):
     key: Annotated[str, Field(max_length=200)]
 
 
-class SettingsIn(Strict):
+Count = Annotated[int, Field(ge=1, le=MAX_IMAGES)]
+Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
+Theme = Literal["auto", "light", "dark"]
+
+
+class Settings(Strict):
     """What the prompt box begins with, and how the page looks."""
 
     model: str | None = None
-    num_images: Annotated[int, Field(ge=1, le=MAX_IMAGES)] = 4
-    width: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)] = 1024
-    height: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)] = 1024
+    num_images: Count = 4
+    width: Side = 1024
+    height: Side = 1024
     style: str | None = None
     background: str | None = None
     format: str = "png"
-    theme: Literal["auto", "light", "dark"] = "auto"
+    theme: Theme = "auto"
 
     @classmethod
-    def read(cls, kept: dict[str, Any]) -> SettingsIn:
+    def read(cls, kept: Mapping[str, Any]) -> Settings:
         """Kept settings; what another version kept and this one refuses has its default."""
         fine = {}
         for name, value in kept.items():
@@ -182,18 +187,44 @@ class SettingsIn(Strict):
                 fine[name] = value
         return cls(**fine)
 
-    def check(self) -> None:
-        """Raises: SfumatoError: a model, format, style or ground that does not exist."""
-        if self.model is not None:
-            spec_of(self.model)
-        WRITERS.get(self.format)
+
+class SettingsIn(Strict):
+    """A change of settings: what is left out stays, null goes back to its default."""
+
+    model: str | None = None
+    num_images: Count | None = None
+    width: Side | None = None
+    height: Side | None = None
+    style: str | None = None
+    background: str | None = None
+    format: str | None = None
+    theme: Theme | None = None
+
+    def onto(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """``kept`` with this change; what went back to its default is left out.
+
+        So does a kept model that is not installed any more, and a kept style that the model
+        lacks.
+
+        Raises: SfumatoError: a model, format, style or ground that does not exist.
+        """
+        sent = self.model_dump(exclude_unset=True)
+        changed = {name: value for name, value in {**kept, **sent}.items() if value is not None}
+        if self.model is None and changed.get("model") not in MODELS.names():
+            changed.pop("model", None)
+        spec = spec_of(changed.get("model"))
+        if self.format is not None:
+            WRITERS.get(self.format)
         if self.background is not None:
             parse_background(self.background)
-        styles = spec_of(self.model).styles
-        if self.style is not None and self.style not in styles:
-            raise RequestError(
-                f"There is no style {self.style!r}.", hint=f"Choose one of: {', '.join(styles)}."
-            )
+        if changed.get("style") not in (None, *spec.styles):
+            if self.style is not None:
+                raise RequestError(
+                    f"There is no style {self.style!r}.",
+                    hint=f"Choose one of: {', '.join(spec.styles)}.",
+                )
+            del changed["style"]
+        return changed
 
 
 def job_out(
