@@ -1,148 +1,119 @@
-"""``sfumato models``: what can draw, and how fast it draws on this machine."""
+"""``sfumato models``: what draws, what looks, and how fast both are on this machine."""
 
 from __future__ import annotations
 
-import json
-import os
-import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
 import click
 
-from sfumato.cli import params
+from sfumato.cli import params, speed
 from sfumato.cli.report import print_json, show_seconds
 from sfumato.errors import SfumatoError
+from sfumato.registry import MODELS, PICTURE_TEXT_MODELS, Entry, Registry
 
-if TYPE_CHECKING:
-    from sfumato.models import ModelSpec
-
-SPEED_PROMPT = "a red apple"
-SPEED_SIDE = 1024  # pixels: the default picture
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speed:
-    """How long one picture took here, by the weights it was measured with."""
-
-    model_sha256: str
-    seconds: float  # one picture of 1024x1024, the model already loaded
-    cores: int
+# what a model is for: ``kind`` in the JSON, and what stands above its part of the list
+DRAWS, LOOKS = "drawing", "picture-text"
+_HEADINGS = {
+    DRAWS: "Models that draw:",
+    LOOKS: "Models that look, for rank, search, classify, describe and ask:",
+}
 
 
 @click.command(
-    short_help="List the models, their styles and speed.",
+    short_help="List the models: size, licence, speed.",
     epilog="""\b
 Examples:
   sfumato models
   sfumato models chiaro --measure
+  sfumato models ~/checkpoints/clip-vit-base-patch32
 """,
 )
-@click.argument("name", type=params.MODEL, required=False, metavar="[NAME]")
-@click.option("--measure", is_flag=True, help="Draw two pictures with each model and time one.")
+@click.argument("name", type=params.ModelOrCheckpoint(), required=False, metavar="[NAME|PATH]")
+@click.option("--measure", is_flag=True, help="Measure the speed of each model now.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything about each model as JSON.")
 def models(name: str | None, measure: bool, as_json: bool) -> None:
-    """List the models: what they are, size, licence, styles, speed.
+    """List the models that draw, with their styles, and those that compare pictures with words.
 
-    The speed is that of one 1024x1024 picture on this machine with the model already loaded, as
-    the last --measure found it.
+    The speed is that of this machine with the model already loaded, as the last --measure found
+    it: one 1024x1024 picture drawn; pictures of that size and short texts looked at, in batches.
+    A public CLIP or SigLIP checkpoint is named by its PATH, here as everywhere.
     """
-    from sfumato.registry import MODELS
-
     sheets = [
-        _sheet(entry.name, entry.summary, measure) for entry in MODELS if name in (None, entry.name)
+        *(_drawing_sheet(entry.name, entry.summary, measure) for entry in _chosen(MODELS, name)),
+        *(_looking_sheet(*one, measure) for one in _looking(name)),
     ]
     if as_json:
         print_json(sheets)
-    else:
-        click.echo("\n".join(_describe(sheet) for sheet in sheets))
+        return
+    described = [
+        "\n".join([heading, "", *(_describe(sheet) for sheet in sheets if sheet["kind"] == kind)])
+        for kind, heading in _HEADINGS.items()
+        if any(sheet["kind"] == kind for sheet in sheets)
+    ]
+    click.echo("\n\n".join(described))
 
 
-def measure_speed(spec: ModelSpec) -> Speed:
-    """Time one warm picture and remember it.
-
-    Raises: what ``sfumato.generate`` raises.
-    """
-    from sfumato.generate import generate
-    from sfumato.request import GenerationRequest
-
-    request = GenerationRequest(
-        prompt=SPEED_PROMPT, seed=1, model=spec.name, width=SPEED_SIDE, height=SPEED_SIDE
-    )
-    generate(request)  # loads the model and warms its kernels
-    started = time.perf_counter()
-    generate(request)
-    speed = Speed(
-        model_sha256=spec.sha256,
-        seconds=round(time.perf_counter() - started, 3),
-        cores=os.cpu_count() or 1,
-    )
-    _remember(spec.name, speed)
-    return speed
+def _chosen(registry: Registry, name: str | None) -> list[Entry]:
+    return [entry for entry in registry if name in (None, entry.name)]
 
 
-def known_speed(spec: ModelSpec) -> Speed | None:
-    """The last measurement on this machine, unless the weights have changed since."""
-    try:
-        speed = Speed(**_read_speeds()[spec.name])
-    except (KeyError, TypeError):
-        return None
-    return speed if speed.model_sha256 == spec.sha256 else None
+def _looking(name: str | None) -> list[tuple[str, str]]:
+    """Name and summary of the chosen picture-text models; a path that is no name is one of them."""
+    found = [(entry.name, entry.summary) for entry in _chosen(PICTURE_TEXT_MODELS, name)]
+    if name is not None and not found and name not in MODELS:
+        found = [(name, "a checkpoint on disk")]
+    return found
 
 
-def _sheet(name: str, summary: str, measure: bool) -> dict[str, Any]:
+def _drawing_sheet(name: str, summary: str, measure: bool) -> dict[str, Any]:
     """Everything about a model as plain JSON types; ``problem`` where it cannot be used."""
     from sfumato.models import spec_of
 
     try:
         spec = spec_of(name)
-        speed = measure_speed(spec) if measure else known_speed(spec)
+        found = speed.measure_speed(spec) if measure else speed.known_speed(spec)
     except SfumatoError as error:
-        return {"name": name, "summary": summary, "problem": error.one_line()}
-    values = asdict(spec)
+        return {"name": name, "kind": DRAWS, "summary": summary, "problem": error.one_line()}
+    values = {"name": spec.name, "kind": DRAWS, **asdict(spec)}
     values["capabilities"] = sorted(spec.capabilities)
-    values["speed"] = None if speed is None else asdict(speed)
+    values["speed"] = None if found is None else asdict(found)
+    return values
+
+
+def _looking_sheet(name: str, summary: str, measure: bool) -> dict[str, Any]:
+    """The same of a picture-text model, which is loaded for it: they are small, or meant."""
+    from sfumato import clip
+
+    try:
+        model = clip.load(name)
+        found = (
+            speed.measure_looking_speed(model) if measure else speed.known_looking_speed(model.spec)
+        )
+    except SfumatoError as error:
+        return {"name": name, "kind": LOOKS, "summary": summary, "problem": error.one_line()}
+    values = {"name": model.spec.name, "kind": LOOKS, **asdict(model.spec)}
+    values["speed"] = None if found is None else asdict(found)
     return values
 
 
 def _describe(sheet: dict[str, Any]) -> str:
     """A few lines about one model."""
+    facts = [sheet["summary"]]
     if "problem" in sheet:
-        facts = [sheet["summary"], f"cannot be used: {sheet['problem']}"]
+        facts.append(f"cannot be used: {sheet['problem']}")
     else:
-        speed = sheet["speed"]
-        pace = "speed not measured (--measure)"
-        if speed is not None:
-            pace = f"{show_seconds(speed['seconds'])} a picture on these {speed['cores']} cores"
-        facts = [
-            sheet["summary"],
-            f"{sheet['size_bytes'] / 1e6:.1f} MB · licence {sheet['licence']} · {pace}",
-            f"styles: {', '.join(sheet['styles'])}",
-        ]
+        size = f"{sheet['size_bytes'] / 1e6:.1f} MB"
+        facts.append(f"{size} · licence {sheet['licence']} · {_pace(sheet['speed'])}")
+    if "styles" in sheet:
+        facts.append(f"styles: {', '.join(sheet['styles'])}")
     return "\n".join([sheet["name"], *(click.wrap_text(f, 90, "    ", "      ") for f in facts)])
 
 
-def _speed_file() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "sfumato" / "speed.json"
-
-
-def _read_speeds() -> dict[str, Any]:
-    try:
-        values = json.loads(_speed_file().read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}  # never measured, or a cache that somebody damaged: measure again
-    return values if isinstance(values, dict) else {}
-
-
-def _remember(name: str, speed: Speed) -> None:
-    from sfumato.atomic import replacing
-
-    path = _speed_file()
-    speeds = {**_read_speeds(), name: asdict(speed)}
-    with suppress(OSError):  # a cache that cannot be kept is measured again
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(speeds, indent=1), "utf-8")
+def _pace(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "speed not measured (--measure)"
+    where = f"on these {found['cores']} cores"
+    if "seconds" in found:
+        return f"{show_seconds(found['seconds'])} a picture {where}"
+    return f"{found['pictures_per_s']:,.0f} pictures/s, {found['texts_per_s']:,.0f} texts/s {where}"

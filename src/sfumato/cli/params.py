@@ -7,15 +7,23 @@ means after an option.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
 
-from sfumato.errors import RequestError, SfumatoError
-from sfumato.registry import MODELS, SAMPLERS, SCHEDULERS, WRITERS, Registry
+from sfumato.errors import ModelError, RequestError, SfumatoError
+from sfumato.registry import (
+    MODELS,
+    PICTURE_TEXT_MODELS,
+    SAMPLERS,
+    SCHEDULERS,
+    WRITERS,
+    Entry,
+    Registry,
+)
 from sfumato.request import MAX_SEED, MAX_SIDE, MIN_SIDE, GenerationRequest
 
 if TYPE_CHECKING:
@@ -136,11 +144,32 @@ class RegisteredName(_ParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """The names that begin with ``incomplete``, each with its summary."""
-        return [
-            CompletionItem(entry.name, help=entry.summary)
-            for entry in self._registry
-            if entry.name.startswith(incomplete)
-        ]
+        return _completions(self._registry, incomplete)
+
+
+class ModelOrCheckpoint(_ParamType):
+    """A model that draws or one that looks, by its name, or a public checkpoint by its path."""
+
+    name = "NAME|PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Raises: ModelError: there is neither such a model nor such a file or folder."""
+        wanted = str(value).strip()
+        names = {*MODELS.names(), *PICTURE_TEXT_MODELS.names()}
+        if wanted.lower() in names:
+            return wanted.lower()
+        if Path(wanted).exists():
+            return wanted
+        raise ModelError(
+            f"There is no model called {wanted!r}.",
+            hint=f"Choose one of: {', '.join(sorted(names))}; or the path of a checkpoint.",
+        )
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names that begin with ``incomplete``, each with its summary."""
+        return _completions((*MODELS, *PICTURE_TEXT_MODELS), incomplete)
 
 
 class StyleName(_ParamType):
@@ -278,6 +307,14 @@ def format_of(path: Path) -> str:
         if suffix in (entry.name, entry.details.get("extension")):
             return entry.name
     return WRITERS.get(suffix).name
+
+
+def _completions(entries: Iterable[Entry], incomplete: str) -> list[CompletionItem]:
+    return [
+        CompletionItem(entry.name, help=entry.summary)
+        for entry in entries
+        if entry.name.startswith(incomplete)
+    ]
 
 
 def _whole(text: str) -> int:

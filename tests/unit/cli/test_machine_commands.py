@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from sfumato import clip
 from sfumato.cli import doctor as doctor_module
 from sfumato.cli import train as train_module
-from sfumato.cli.models import Speed, known_speed
-from sfumato.errors import MissingExtraError
+from sfumato.cli.speed import Speed, known_looking_speed, known_speed
+from sfumato.errors import MissingExtraError, ModelError
 from sfumato.models import spec_of
-from sfumato.registry import MODELS
+from sfumato.registry import MODELS, PICTURE_TEXT_MODELS
 
 Sfumato = Callable[..., Any]  # the fixture: its arguments in, what the call left behind out
 
@@ -33,18 +34,49 @@ def test_models_says_what_each_is(sfumato: Sfumato) -> None:
         assert f"{name}\n" in page
     for words in ("test cards", "licence MIT", "flat, striped", "speed not measured"):
         assert words in page
-    names = [sheet["name"] for sheet in sfumato("models", "--json").json]
-    assert names == MODELS.names()
+    named = [(sheet["kind"], sheet["name"]) for sheet in sfumato("models", "--json").json]
+    assert named == [
+        *(("drawing", name) for name in MODELS.names()),
+        *(("picture-text", name) for name in PICTURE_TEXT_MODELS.names()),
+    ]
+
+
+def test_models_lists_what_looks_with_size_and_licence(sfumato: Sfumato) -> None:
+    page = sfumato("models", "sguardo").text
+    assert "Models that draw" not in page
+    assert "MB · licence MIT · speed not measured" in page
+    (sheet,) = sfumato("models", "SGUARDO", "--json").json
+    assert sheet["kind"] == "picture-text"
+    assert sheet["size_bytes"] == clip.load("sguardo").spec.size_bytes > 0
+
+
+def test_a_name_of_both_kinds_shows_both(sfumato: Sfumato) -> None:
+    assert [sheet["kind"] for sheet in sfumato("models", "fake", "--json").json] == [
+        "drawing",
+        "picture-text",
+    ]
+
+
+def test_a_path_is_a_checkpoint_that_looks(sfumato: Sfumato, tmp_path: Path) -> None:
+    (sheet,) = sfumato("models", str(tmp_path), "--json").json
+    assert (sheet["kind"], sheet["name"]) == ("picture-text", str(tmp_path))
+    assert sheet["problem"]
+    missing = sfumato("models", str(tmp_path / "no"))
+    assert missing.code == ModelError("").exit_code
+    assert "Choose one of: chiaro, fake, sguardo; or the path" in missing.err
 
 
 def test_speed_is_measured_when_asked_and_remembered(sfumato: Sfumato) -> None:
-    (before,) = sfumato("models", "fake", "--json").json
-    assert before["speed"] is None
-    (measured,) = sfumato("models", "fake", "--measure", "--json").json
-    assert measured["speed"]["seconds"] > 0
-    (after,) = sfumato("models", "fake", "--json").json
-    assert after["speed"] == measured["speed"]
-    assert "s a picture on these" in sfumato("models", "fake").text
+    before = sfumato("models", "fake", "--json").json
+    assert [sheet["speed"] for sheet in before] == [None, None]
+    measured = sfumato("models", "fake", "--measure", "--json").json
+    assert measured[0]["speed"]["seconds"] > 0
+    assert measured[1]["speed"]["pictures_per_s"] > 0
+    assert measured[1]["speed"]["texts_per_s"] > 0
+    assert sfumato("models", "fake", "--json").json == measured
+    page = sfumato("models", "fake").text
+    assert "s a picture on these" in page
+    assert "pictures/s, " in page
 
 
 @pytest.mark.parametrize(
@@ -56,6 +88,7 @@ def test_speed_is_measured_when_asked_and_remembered(sfumato: Sfumato) -> None:
         '{"fake": {"seconds": 1}}',
         '{"fake": null}',
         '{"fake": {"model_sha256": "other", "seconds": 1.0, "cores": 2}}',
+        '{"picture-text/fake": {"model_sha256": "other"}}',
     ],
 )
 def test_a_stale_or_damaged_measurement_is_not_shown(home: Path, content: str) -> None:
@@ -63,6 +96,7 @@ def test_a_stale_or_damaged_measurement_is_not_shown(home: Path, content: str) -
     path.parent.mkdir(parents=True)
     path.write_text(content, "utf-8")
     assert known_speed(spec_of("fake")) is None
+    assert known_looking_speed(clip.load("fake").spec) is None
 
 
 def test_a_measurement_of_these_weights_is_shown(home: Path) -> None:

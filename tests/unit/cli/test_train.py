@@ -29,7 +29,7 @@ def test_a_run_becomes_a_model_that_draws(
     folder = own_models_folder() / "mine"
     assert f"The model is in {folder}." in made.text
     assert "--model mine" in made.text
-    listed = sfumato("models", "--json").json
+    listed = [s for s in sfumato("models", "--json").json if s["kind"] == "drawing"]
     assert [sheet["name"] for sheet in listed] == [*(s["name"] for s in listed[:-1]), "mine"]
     assert listed[-1]["styles"] == ["flat", "glyph"]
     drawn = sfumato(
@@ -53,7 +53,8 @@ def test_an_own_model_is_listed_and_its_styles_are_known(sfumato: Sfumato, own_m
 
 def test_a_damaged_own_model_does_not_hide_the_others(sfumato: Sfumato, own_model: Path) -> None:
     (own_model / "model.json").write_text("{", "utf-8")
-    sheets = {sheet["name"]: sheet for sheet in sfumato("models", "--json").json}
+    listed = sfumato("models", "--json").json
+    sheets = {sheet["name"]: sheet for sheet in listed if sheet["kind"] == "drawing"}
     assert set(sheets) == set(MODELS.names())
     assert "model.json" in sheets["tiny"]["problem"]
     assert "problem" not in sheets["fake"]
