@@ -15,7 +15,7 @@ import httpx
 import openai
 import pytest
 import webuiapi
-from PIL import Image
+from PIL import Image, ImageDraw
 
 pytestmark = pytest.mark.slow
 Serve = Callable[..., Any]
@@ -216,6 +216,19 @@ def test_webuiapi_draws_redraws_and_reads(webui: webuiapi.WebUIApi) -> None:
     assert "Seed: 5," in webui.png_info(drawn.image).info
     for upscaler, size in (("Lanczos", 128), ("Nearest", 128), ("sfumato", 128), ("None", 64)):
         assert webui.extra_single_image(drawn.image, upscaler_1=upscaler).image.size == (size, size)
+
+
+def test_webuiapi_has_pictures_described(webui: webuiapi.WebUIApi) -> None:
+    said = {}
+    for colour in ("red", "blue"):
+        disc = Image.new("RGBA", (256, 256))
+        ImageDraw.Draw(disc).ellipse((40, 40, 216, 216), fill=colour)
+        said[colour] = webui.interrogate(disc).info
+    assert "red" in said["red"] and "blue" not in said["red"]
+    assert "blue" in said["blue"] and "red" not in said["blue"]
+    with pytest.raises(RuntimeError) as caught:
+        webui.interrogate(disc, model="blip-2")
+    assert caught.value.args[0] == 404
 
 
 @pytest.mark.parametrize(
