@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +19,7 @@ from sfumato.registry import WRITERS
 from sfumato.request import GenerationPlan
 from sfumato.server import pictures
 from sfumato.server.bodies import StrictRoute
+from sfumato.server.commands import commands_of
 from sfumato.server.schemas.native import (
     ExportIn,
     FilterIn,
@@ -73,7 +72,11 @@ def get_picture(identity: str, request: Request) -> dict[str, Any]:
         "plan": None if plan is None else plan.to_dict(),
         "parameters": dict(picture.parameters),
         "recipe_text": read_recipe(picture.path).text if plan is None else plan.to_json(),
-        "commands": None if plan is None else _commands(plan, address_of(request)),
+        "commands": None
+        if plan is None
+        else commands_of(
+            plan, file_name=pictures.file_name(picture, "png"), base=address_of(request)
+        ),
     }
 
 
@@ -282,34 +285,3 @@ def _submit(request: Request, plan: GenerationPlan) -> dict[str, Any]:
     server.check_open()
     job = server.queue.submit(request_of(plan, spec_of(plan.model)), owner=owner_of(request))
     return {"job": job_out(server.queue)(job)}
-
-
-def _commands(plan: GenerationPlan, base: str) -> dict[str, str]:
-    """The same drawing from a shell, from Python and over HTTP."""
-    options: dict[str, Any] = {
-        "seed": plan.seeds[0], "width": plan.width, "height": plan.height,
-        "style": plan.styles[0], "model": plan.model,
-    }  # fmt: skip
-    if plan.negative_prompt:
-        options["negative_prompt"] = plan.negative_prompt
-    if plan.background != "transparent":
-        options["background"] = plan.background
-    if plan.variation_seeds:
-        options["variation_seed"] = plan.variation_seeds[0]
-        options["variation_strength"] = plan.variation_strength
-    shell = ["sfumato", "draw", plan.prompt, "--seed", str(plan.seeds[0])]
-    shell += ["--size", f"{plan.width}x{plan.height}", "--style", plan.styles[0]]
-    shell += ["--model", plan.model]
-    if plan.negative_prompt:
-        shell += ["--negative", plan.negative_prompt]
-    if plan.background != "transparent":
-        shell += ["--background", plan.background]
-    arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    body = json.dumps({"prompt": plan.prompt, **options}, ensure_ascii=False)
-    return {
-        "cli": shlex.join(shell),
-        "python": f"import sfumato\n\nsfumato.generate({plan.prompt!r}, {arguments})"
-        '.images[0].save("picture.png")',
-        "curl": f"curl {shlex.quote(base + 'api/v1/jobs')} "
-        f"-H 'Content-Type: application/json' -d {shlex.quote(body)}",
-    }
