@@ -54,6 +54,7 @@ class Recipe:
     plan: GenerationPlan | None  # draws the picture again; only in our own files
     parameters: Mapping[str, Any]  # prompt, negative_prompt, seed, steps, sampler, cfg_scale, ...
     text: str  # the recipe as the file has it
+    keyword: str  # of the PNG chunk that ``text`` belongs in; "" where there is none
     pixel_sha256: str | None  # of the pixels in the file now; None for svg and pdf
     recorded_sha256: str | None  # of the pixels that were saved, before any lossy encoding
     width: int | None  # pixels; None for svg and pdf that do not say
@@ -116,6 +117,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         plan=found.plan,
         parameters=found.parameters,
         text=found.text,
+        keyword=_keyword_of(found.text, contents.texts),
         pixel_sha256=contents.pixel_sha256,
         recorded_sha256=contents.texts.get(PIXELS_KEY),
         width=size[0],
@@ -184,6 +186,14 @@ def _first_recipe(texts: Mapping[str, str]) -> tuple[str, _Found]:
         if found is not None:
             return source, found
     return "none", _Found(parameters={}, text="")
+
+
+_KEYWORDS = ("invokeai_metadata", "sd-metadata", "Dream", "prompt", "workflow", PARAMETERS_KEY)
+
+
+def _keyword_of(text: str, texts: Mapping[str, str]) -> str:
+    """Where the recipe was found. Other chunks may repeat it, and nobody looks there."""
+    return next((key for key in _KEYWORDS if text and texts.get(key) == text), "")
 
 
 # ---------------------------------------------------------------- formats

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -52,6 +53,14 @@ class Reader:
                 rows += connection.execute(select(PICTURES).where(PICTURES.c.id.in_(chunk)))
             found = {picture.id: picture for picture in self._pictures(connection, rows)}
         return [found[identity] for identity in wanted if identity in found]
+
+    def with_bytes(self, data: bytes) -> Picture | None:
+        """The picture whose file holds exactly these bytes, also from the trash."""
+        same = PICTURES.c.file_sha256 == hashlib.sha256(data).hexdigest()
+        with self.database.read() as connection:
+            rows = connection.execute(select(PICTURES).where(same).limit(1)).all()
+            found = self._pictures(connection, rows)
+        return found[0] if found else None
 
     def resolve(self, text_: str) -> str:
         """The id that begins or ends with ``text_``, as a person shortens it.

@@ -1,7 +1,8 @@
 """What the web side does with pictures: other formats and sizes, uploads, search by looks.
 
 Uploads come from anywhere. Their length, format and pixels are checked before anything is decoded;
-SVG, which can hold scripts and point elsewhere, is never accepted.
+SVG, which can hold scripts and point elsewhere, is never accepted. What is kept is a copy of our
+own making (``clean.py``), never the bytes that were sent.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from sfumato.finish.compose import render
 from sfumato.gallery import Library, Picture, Query
 from sfumato.gallery.thumbnails import load_pixels
 from sfumato.inspection import check as inspect
-from sfumato.pictures import webp_size
+from sfumato.pictures import read_picture, webp_size
 from sfumato.request import MIN_SIDE, GeneratedImage, GenerationPlan
+from sfumato.server.clean import clean_copy, plain_png
 from sfumato.server.problems import Problem
 from sfumato.server.settings import MAX_UPLOAD_BYTES, MAX_UPLOAD_PIXELS
 
@@ -249,9 +251,31 @@ def recipe_of(data: bytes, name: str) -> dict[str, Any]:
 
 
 def keep(library: Library, data: bytes, name: str) -> tuple[Picture, bool]:
-    """Copy an upload into the library; whether it is new."""
+    """Keep an upload's drawing and its recipe; whether it is new."""
+    known = library.with_bytes(data)  # one of our own files that comes back, or an imported one
+    if known is not None:
+        return known, False
     with _as_file(data, name) as path:
+        path.write_bytes(clean_copy(path))
         return library.import_file(path)
+
+
+def cleaned(data: bytes) -> bytes:
+    """An upload as a PNG with its recipe and nothing else."""
+    with _as_file(data, "picture") as path:
+        return clean_copy(path)
+
+
+def pixels_of(data: bytes) -> NDArray[np.uint8]:
+    """(H, W, 4) uint8 pixels of an upload, upright and in sRGB."""
+    with _as_file(data, "picture") as path:
+        return read_picture(path)
+
+
+def resample(data: bytes, size: tuple[int, int], how: Image.Resampling) -> bytes:
+    """An upload in another size, as a PNG without metadata."""
+    drawn = Image.fromarray(pixels_of(data)).resize(size, how)
+    return plain_png(np.asarray(drawn))
 
 
 def check(data: bytes, name: str, prompt: str | None) -> list[dict[str, Any]]:

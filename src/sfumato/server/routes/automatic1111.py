@@ -16,7 +16,6 @@ from functools import partial
 from io import BytesIO
 from typing import Annotated, Any
 
-import numpy as np
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from PIL import Image
@@ -140,7 +139,7 @@ async def extra_single_image(body: ExtraIn, request: Request) -> dict[str, Any]:
     """Upscaler "sfumato" draws one of our pictures again; Lanczos and Nearest resample any."""
     if body.gfpgan_visibility or body.codeformer_visibility or body.upscaler_2 != "None":
         raise Problem("bad_request", "Faces are not restored here, and there is one upscaler.")
-    data = _decoded(body.image)
+    data = await to_thread.run_sync(pictures.cleaned, _decoded(body.image))
     chosen = body.upscaler_1.lower()
     if chosen == "none":
         return {"html_info": "", "image": base64.b64encode(data).decode()}
@@ -155,7 +154,9 @@ async def extra_single_image(body: ExtraIn, request: Request) -> dict[str, Any]:
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise Problem("bad_request", f"{width}x{height} is no size.", hint=f"Up to {MAX_SIDE}.")
     if chosen in _RESAMPLING:
-        larger = await to_thread.run_sync(_resample, data, (width, height), _RESAMPLING[chosen])
+        larger = await to_thread.run_sync(
+            pictures.resample, data, (width, height), _RESAMPLING[chosen]
+        )
         return {"html_info": "", "image": base64.b64encode(larger).decode()}
     if chosen != "sfumato":
         known = "None, Lanczos, Nearest, sfumato"
@@ -304,16 +305,7 @@ def _encoded(request: Request, picture: Picture) -> str:
     return base64.b64encode(data).decode()
 
 
-def _resample(data: bytes, size: tuple[int, int], how: Image.Resampling) -> bytes:
-    buffer = BytesIO()
-    with Image.open(BytesIO(data)) as picture:
-        picture.convert("RGBA").resize(size, how).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def _describe(data: bytes) -> str:
     from sfumato.clip.captions import describer
 
-    with Image.open(BytesIO(data)) as picture:
-        pixels = np.asarray(picture.convert("RGBA"))
-    return describer(None)(pixels).prompts[0]
+    return describer(None)(pictures.pixels_of(data)).prompts[0]
