@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sfumato.cli.info import printable
+from sfumato.cli.options import looking_model
 from sfumato.cli.reading import each_picture, in_batches, leave, print_object
 from sfumato.errors import RequestError, StorageError
 
@@ -33,7 +34,7 @@ Examples:
 @click.option(
     "--top", type=click.IntRange(1), default=5, show_default=True, help="How many labels to show."
 )
-@click.option("--model", metavar="NAME|PATH", help="The model that compares pictures with words.")
+@looking_model
 @click.option(
     "--json", "as_json", is_flag=True, help="Print all labels, one JSON object for each picture."
 )

@@ -24,6 +24,7 @@ _BASELINES = ("retrieval", "oracle")
     name="eval",
     short_help="Measure how well a model draws what was asked.",
     epilog="""\b
+Examples:
   sfumato eval iconeval --limit 5            a first impression, a minute
   sfumato eval iconeval --out runs/chiaro    everything, kept and resumable
 """,
@@ -35,6 +36,7 @@ def evaluate() -> None:
 @evaluate.command(
     short_help="GenEval's six tasks for flat art.",
     epilog="""\b
+Examples:
   sfumato eval iconeval --model chiaro --limit 5
   sfumato eval iconeval --tasks single,colours --seeds 1 --json
   sfumato eval iconeval --baseline oracle --data data/curated

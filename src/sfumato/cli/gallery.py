@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sfumato.cli import curate
 from sfumato.cli.info import printable
+from sfumato.cli.options import joined, library_options
 from sfumato.cli.report import print_json
 from sfumato.errors import RequestError
 from sfumato.wording import counted
 
 if TYPE_CHECKING:
     from sfumato.gallery import Library, Picture, Query
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 SHORT_ID = 8  # characters that the lists show; any command takes them for the whole
 
@@ -36,19 +35,7 @@ Examples:
   sfumato gallery export --min-rating 4 best.zip
 """,
 )
-@click.option(
-    "--library",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="SFUMATO_LIBRARY",
-    help="The library's folder instead of your own one.",
-)
-@click.option(
-    "--database",
-    metavar="URL",
-    envvar="SFUMATO_DATABASE",
-    help="A PostgreSQL database instead of the file in the folder.",
-)
+@library_options
 @click.pass_context
 def gallery(context: click.Context, folder: Path | None, database: str | None) -> None:
     """Keep pictures in a library: find, rate, tag and collect them, and never lose one.
@@ -65,40 +52,29 @@ def gallery(context: click.Context, folder: Path | None, database: str | None) -
     context.obj = opened
 
 
-def filters(command: _Command) -> _Command:
-    """The options that choose pictures, the same for every command."""
-    for option in reversed(
-        (
-            click.option("--model", help="Drawn by this model."),
-            click.option(
-                "--since",
-                type=click.DateTime(),
-                metavar="DATE",
-                help="Made then or later: 2026-11-30, or with a time, 2026-11-30T18:00:00.",
-            ),
-            click.option(
-                "--until", type=click.DateTime(), metavar="DATE", help="Made before then."
-            ),
-            click.option("--colour", "--color", "colour", help="Showing this colour."),
-            click.option(
-                "--defect",
-                metavar="NAME",
-                help="In which this check found something; or any, or none.",
-            ),
-            click.option("--favourite", "--favorite", "favourite", is_flag=True, help="Starred."),
-            click.option(
-                "--min-rating", type=click.IntRange(0, 5), default=0, help="Rated so or better."
-            ),
-            click.option("--tag", help="With this tag."),
-            click.option("--collection", help="In this collection."),
-            click.option(
-                "--source", help="Made by sfumato, automatic1111, comfyui, invokeai or none."
-            ),
-            click.option("--trashed", is_flag=True, help="Those in the trash instead."),
-        )
-    ):
-        command = option(command)
-    return command
+#: The options that choose pictures, the same for every command.
+filters = joined(
+    click.option("--model", help="Drawn by this model."),
+    click.option(
+        "--since",
+        type=click.DateTime(),
+        metavar="DATE",
+        help="Made then or later: 2026-11-30, or with a time, 2026-11-30T18:00:00.",
+    ),
+    click.option("--until", type=click.DateTime(), metavar="DATE", help="Made before then."),
+    click.option("--colour", "--color", "colour", help="Showing this colour."),
+    click.option(
+        "--defect",
+        metavar="NAME",
+        help="In which this check found something; or any, or none.",
+    ),
+    click.option("--favourite", "--favorite", "favourite", is_flag=True, help="Starred."),
+    click.option("--min-rating", type=click.IntRange(0, 5), default=0, help="Rated so or better."),
+    click.option("--tag", help="With this tag."),
+    click.option("--collection", help="In this collection."),
+    click.option("--source", help="Made by sfumato, automatic1111, comfyui, invokeai or none."),
+    click.option("--trashed", is_flag=True, help="Those in the trash instead."),
+)
 
 
 def make_query(text: str, options: dict[str, Any]) -> Query:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfumato.cli.info import printable
+from sfumato.cli.options import library_folder
 from sfumato.cli.report import print_json
 
 if TYPE_CHECKING:
@@ -20,18 +21,13 @@ SCOPES = ("draw", "read", "manage")
 @click.group(
     short_help="Make and revoke the server's API keys.",
     epilog="""\b
+Examples:
   sfumato keys add phone                   prints the key, once
   sfumato keys add wall --scope read       a key that may only look
   sfumato keys revoke phone                it stops working at once
 """,
 )
-@click.option(
-    "--library",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="SFUMATO_LIBRARY",
-    help="The library's folder instead of your own one.",
-)
+@library_folder
 @click.pass_context
 def keys(context: click.Context, folder: Path | None) -> None:
     """Make, list and revoke the keys that let programs and people use sfumato serve.
@@ -45,7 +41,15 @@ def keys(context: click.Context, folder: Path | None) -> None:
     context.obj = store(default_folder() if folder is None else folder.expanduser().absolute())
 
 
-@keys.command(short_help="Make a key and print it, once.")
+@keys.command(
+    short_help="Make a key and print it, once.",
+    epilog="""\b
+Examples:
+  sfumato keys add phone
+  sfumato keys add wall --scope read
+  sfumato keys add editor --scope draw --scope read --json
+""",
+)
 @click.argument("name")
 @click.option(
     "--scope",
@@ -66,7 +70,14 @@ def add(store: KeyStore, /, name: str, scopes: tuple[str, ...], as_json: bool) -
     click.echo("Keep it safe: it is not shown again.", err=True)
 
 
-@keys.command("list", short_help="List the keys.")
+@keys.command(
+    "list",
+    short_help="List the keys.",
+    epilog="""\b
+Examples:
+  sfumato keys list
+""",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def list_(store: KeyStore, /, as_json: bool) -> None:
@@ -85,7 +96,13 @@ def list_(store: KeyStore, /, as_json: bool) -> None:
         click.echo(f"{row['id']}  {made}  {','.join(row['scopes']):18}  {printable(row['name'])}")
 
 
-@keys.command(short_help="Revoke a key.")
+@keys.command(
+    short_help="Revoke a key.",
+    epilog="""\b
+Examples:
+  sfumato keys revoke phone
+""",
+)
 @click.argument("name", metavar="NAME|ID")
 @click.pass_obj
 def revoke(store: KeyStore, /, name: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from sfumato.cli import params
+from sfumato.cli.options import library_options
 from sfumato.errors import MissingExtraError
 
 EXAMPLES = """\b
@@ -22,19 +23,7 @@ Clients that read a file of settings take this:
 
 
 @click.command(epilog=EXAMPLES, short_help="Let language models draw, over MCP.")
-@click.option(
-    "--library",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="SFUMATO_LIBRARY",
-    help="The library's folder instead of your own one.",
-)
-@click.option(
-    "--database",
-    metavar="URL",
-    envvar="SFUMATO_DATABASE",
-    help="A PostgreSQL database instead of the file in the folder.",
-)
+@library_options
 @click.option("--model", type=params.MODEL, help="What draws where a call names no model.")
 def mcp(folder: Path | None, database: str | None, model: str | None) -> None:
     """Serve the Model Context Protocol on stdin and stdout, for the program that starts this.

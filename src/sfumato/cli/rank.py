@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfumato.cli.info import printable
+from sfumato.cli.options import looking_model
 from sfumato.cli.reading import each_picture, leave
 from sfumato.cli.report import print_json
 from sfumato.errors import StorageError
@@ -32,7 +33,7 @@ Examples:
 @click.argument("prompt")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), help="Show only the best; all if not given.")
-@click.option("--model", metavar="NAME|PATH", help="The model that compares pictures with words.")
+@looking_model
 @click.option("--json", "as_json", is_flag=True, help="Print the order as JSON.")
 def rank(
     prompt: str, files: tuple[Path, ...], top: int | None, model: str | None, as_json: bool

@@ -12,6 +12,7 @@ import click
 
 from sfumato.cli.info import printable
 from sfumato.cli.main import say_error
+from sfumato.cli.options import looking_model
 from sfumato.cli.reading import MOST_SAID, leave
 from sfumato.cli.report import print_json
 from sfumato.cli.target import make_folder
@@ -46,7 +47,7 @@ _THUMBNAIL = 96  # pixels in the terminal: twenty hits should not scroll away
     type=click.Path(path_type=Path),
     help="Also write a page of thumbnails.",
 )
-@click.option("--model", metavar="NAME|PATH", help="The model that compares pictures with words.")
+@looking_model
 @click.option(
     "--index",
     metavar="FILE",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from sfumato.cli import params
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+from sfumato.cli.options import joined, library_options
 
 SERVE_EXAMPLES = """\b
 Examples:
@@ -27,51 +25,34 @@ Examples:
 """
 
 
-def listening(command: _Command) -> _Command:
-    """The options that both commands have."""
-    for option in reversed(
-        (
-            click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen."),
-            click.option(
-                "--port",
-                type=click.IntRange(0, 65535),
-                default=7860,
-                show_default=True,
-                help="Where to listen; 0 takes a free one.",
-            ),
-            click.option(
-                "--library",
-                "folder",
-                type=click.Path(path_type=Path, file_okay=False),
-                envvar="SFUMATO_LIBRARY",
-                help="The library's folder instead of your own one.",
-            ),
-            click.option(
-                "--database",
-                metavar="URL",
-                envvar="SFUMATO_DATABASE",
-                help="A PostgreSQL database instead of the file in the folder.",
-            ),
-            click.option("--model", type=params.MODEL, help="Keep this model loaded."),
-            click.option(
-                "--workers",
-                type=click.IntRange(1, 64),
-                default=1,
-                show_default=True,
-                help="Processes that draw; each uses all cores.",
-            ),
-            click.option(
-                "--log-format",
-                type=click.Choice(["text", "json"]),
-                default="text",
-                show_default=True,
-                help="One line, or one JSON object, a request.",
-            ),
-            click.option("-q", "--quiet", is_flag=True, help="Log nothing but trouble."),
-        )
-    ):
-        command = option(command)
-    return command
+#: The options that both commands have.
+listening = joined(
+    click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen."),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=7860,
+        show_default=True,
+        help="Where to listen; 0 takes a free one.",
+    ),
+    library_options,
+    click.option("--model", type=params.MODEL, help="Keep this model loaded."),
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="Processes that draw; each uses all cores.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="One line, or one JSON object, a request.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Log nothing but trouble."),
+)
 
 
 @click.command(epilog=SERVE_EXAMPLES, short_help="Serve the APIs and the studio page.")

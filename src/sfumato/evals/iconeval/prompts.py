@@ -167,21 +167,21 @@ def _draw(
     relation = RELATIONS[int(rng.integers(len(RELATIONS)))]
     one, two = first.name, second.name
     if task == "single":
-        return one, _with_article(one), (Wanted(concept=one),), "", True
+        return one, _a_or_an(one), (Wanted(concept=one),), "", True
     if task == "counting":
         words = f"{NUMBERS[count]} {first.plural}"
         return (one, count), words, (Wanted(concept=one, count=count),), "", False
     if task == "colours":
-        words = _with_article(f"{hue} {one}")
+        words = _a_or_an(f"{hue} {one}")
         return (one, hue), words, (Wanted(concept=one, colour=hue),), "", hue in first.colours
     pair = frozenset((one, two))
     if task == "two":
-        words = f"{_with_article(one)} and {_with_article(two)}"
+        words = f"{_a_or_an(one)} and {_a_or_an(two)}"
         return pair, words, (Wanted(concept=one), Wanted(concept=two)), "", False
     if task == "position":
-        words = f"{_with_article(one)} {relation} {_with_article(two)}"
+        words = f"{_a_or_an(one)} {relation} {_a_or_an(two)}"
         return pair, words, (Wanted(concept=one), Wanted(concept=two)), relation, False
-    words = f"{_with_article(f'{hue} {one}')} and {_with_article(f'{other} {two}')}"
+    words = f"{_a_or_an(f'{hue} {one}')} and {_a_or_an(f'{other} {two}')}"
     coloured = (Wanted(concept=one, colour=hue), Wanted(concept=two, colour=other))
     return pair, words, coloured, "", False
 
@@ -198,7 +198,11 @@ def _from_row(row: dict[str, Any]) -> IconPrompt:
     )
 
 
-def _with_article(words: str) -> str:
+def _a_or_an(words: str) -> str:
+    """GenEval's article, also before plurals ("a scissors"): published prompts stay as they are.
+
+    ``wording.with_article`` knows better and would make another list of them.
+    """
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from importlib import resources
@@ -14,6 +13,7 @@ from typing import Any
 
 from PIL import Image
 
+from sfumato.atomic import write_durably
 from sfumato.errors import RequestError, StorageError
 from sfumato.evals.iconeval.judge import WEIGHTS, IconJudge, Subject, load_judge
 from sfumato.evals.iconeval.painters import Painter
@@ -132,7 +132,7 @@ class _Kept:
             elif (folder / _VERDICTS).exists():
                 raise RequestError(f"{folder} holds verdicts of an unknown run.", hint=_OTHER)
             else:
-                _write_whole(folder / _RUN, json.dumps(identity, indent=1).encode() + b"\n")
+                write_durably(folder / _RUN, json.dumps(identity, indent=1).encode() + b"\n")
             for row in self._rows():
                 subjects = tuple(_subject(one) for one in row["subjects"])
                 self._found[row["prompt"], row["seed"]] = subjects
@@ -158,7 +158,7 @@ class _Kept:
             "subjects": [asdict(subject) for subject in one.subjects],
         }
         try:
-            _write_whole(self._folder / name, buffer.getvalue())
+            write_durably(self._folder / name, buffer.getvalue())
             with (self._folder / _VERDICTS).open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(row) + "\n")
         except OSError as error:
@@ -171,7 +171,7 @@ class _Kept:
         text = path.read_text("utf-8")
         whole, _, torn = text.rpartition("\n")
         if torn:  # the process was killed while it wrote: that picture is drawn again
-            _write_whole(path, f"{whole}\n".encode() if whole else b"")
+            write_durably(path, f"{whole}\n".encode() if whole else b"")
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
                 yield json.loads(line)
@@ -197,15 +197,6 @@ _OTHER = "Choose another folder with --out."
 def _subject(row: dict[str, Any]) -> Subject:
     left, top, right, bottom = row.pop("box")
     return Subject(box=(left, top, right, bottom), **row)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _judge_sha256() -> str:
