@@ -57,6 +57,7 @@ class Evaluation:
         self.prompts = read_prompts(prompts)
         self.training = read_corpus(data, "train")
         self.real = read_corpus(data, "heldout")
+        self.unseen = read_corpus(data, "unseen")  # none, where the set spared no subject
         known = spec_of(model).styles
         orders = order_prompts([prompt.text for prompt in self.prompts], seeds)
         cells = [
@@ -65,12 +66,14 @@ class Evaluation:
                 seed=HELD_OUT_SEED + i,
                 style=row["style"] if row["style"] in known else None,
             )
-            for i, row in enumerate(self.real.rows)
+            for i, row in enumerate([*self.real.rows, *self.unseen.rows])
         ]
         drawings = draw_or_read([*orders, *cells], model, side, kept)
         self.model_sha256 = drawings.model_sha256
         self.drawn = _part(drawings, 0, len(orders))
-        self.cells = _part(drawings, len(orders), len(drawings.orders))
+        first_unseen = len(orders) + len(self.real.rows)
+        self.cells = _part(drawings, len(orders), first_unseen)
+        self.unseen_drawn = _part(drawings, first_unseen, len(drawings.orders))
         # which prompt each drawing belongs to: the unit of the bootstrap
         self.owner = np.repeat(np.arange(len(self.prompts)), seeds)
         self.of: list[Prompt] = [self.prompts[i] for i in self.owner]
@@ -80,9 +83,7 @@ class Evaluation:
         expected = [prompt.concepts for prompt in self.of]
         self.answers = judge_pictures(judge, self._subjects(), expected)
         self.training_embedded = judge.embed(self.training.pictures)
-        names = [(row["concept"],) for row in self.real.rows]
-        self.cell_answers = judge_pictures(judge, self.cells.pictures, names)
-        self.real_answers = judge_pictures(judge, self.real.pictures, names)
+        self.cell_answers, self.real_answers = self._of_kept(self.real, self.cells.pictures)
 
     def _subjects(self) -> NDArray[np.uint8]:
         """The drawings without the emblems behind them: the judge names what is on them."""
@@ -108,7 +109,8 @@ class Evaluation:
             "side": self.side,
             "training_pictures": len(self.training.rows),
             "concepts": self.concepts(),
-            "held_out": self.held_out(),
+            "held_out": self.held_out(self.real, self.cell_answers, self.real_answers),
+            "unseen": self.whole_subjects(),
             "colours": self.colours(),
             "styles": self.styles(),
             "shapes": self.shapes(),
@@ -147,16 +149,28 @@ class Evaluation:
             "not_judged": sorted({p.text for p, j in zip(self.of, judged, strict=True) if not j}),
         }
 
-    def held_out(self) -> Figures:
-        """Drawings and the real icons that were kept from training, cell by cell."""
-        known = np.array([row["concept"] in self.judge.concepts for row in self.real.rows])
-        cells, real = self.cell_answers.where(known), self.real_answers.where(known)
-        owner = np.arange(int(known.sum()))
+    def held_out(self, kept: Corpus, drawn: Answers, real: Answers) -> Figures:
+        """Drawings and the real icons that were kept from training, one for one."""
+        names = np.array([row["concept"] for row in kept.rows])
+        known = np.isin(names, self.judge.concepts)
+        drawn, real, owner = drawn.where(known), real.where(known), names[known]
         return {
-            "drawn": self._accuracy(cells, owner),
+            "drawn": self._accuracy(drawn, owner),
             "real": self._accuracy(real, owner),
-            "difference_top1": asdict(estimate_mean(cells.top1 - real.top1)),
+            "difference_top1": asdict(estimate_mean(drawn.top1 - real.top1, owner)),
         }
+
+    def whole_subjects(self) -> Figures | None:
+        """``held_out`` for the subjects that were kept from training whole; none, no figures."""
+        if not any(row["concept"] in self.judge.concepts for row in self.unseen.rows):
+            return None
+        return self.held_out(self.unseen, *self._of_kept(self.unseen, self.unseen_drawn.pictures))
+
+    def _of_kept(self, kept: Corpus, drawn: NDArray[np.uint8]) -> tuple[Answers, Answers]:
+        """What the judge says of the drawings of what was kept from training, and of itself."""
+        names = [(row["concept"],) for row in kept.rows]
+        ours = judge_pictures(self.judge, drawn, names)
+        return ours, judge_pictures(self.judge, kept.pictures, names)
 
     def _real_of_same_subjects(self) -> Figures:
         asked = {name for prompt in self.prompts for name in prompt.concepts}

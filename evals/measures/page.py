@@ -41,6 +41,7 @@ def quality_page(record: Mapping[str, Any], iconeval: Sequence[Mapping[str, Any]
             {"drawn": figures["held_out"]["drawn"], "the real icon": figures["held_out"]["real"]}
         ),
         difference=_points(figures["held_out"]["difference_top1"]),
+        unseen=_unseen(figures.get("unseen")),
         topic_table=_accuracy_table(
             {
                 name.removeprefix("single: "): row
@@ -111,6 +112,20 @@ def _accuracy_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
             ]
             for name, row in rows.items()
         ],
+    )
+
+
+def _unseen(figures: Mapping[str, Any] | None) -> str:
+    """The paragraph on subjects that were kept from training whole."""
+    if figures is None:
+        return (
+            "No subject of this set was kept from training whole (the full set keeps one in a "
+            "hundred): for words that it never met, see *a synonym or near subject* above."
+        )
+    rows = _accuracy_table({"drawn": figures["drawn"], "the real icon": figures["real"]})
+    return (
+        f"Subjects that were kept from training whole, in every style:\n\n{rows}\n\n"
+        f"The difference in top-1 is {_points(figures['difference_top1'])}."
     )
 
 

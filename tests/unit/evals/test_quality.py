@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import gallery
@@ -80,6 +81,25 @@ def test_the_fake_model_is_measured_end_to_end(
     assert "“a plesiosaur”" in page
     with Image.open(tmp_path / "nearest.png") as sheet:
         assert sheet.width > 1000
+
+
+def test_subjects_kept_from_training_whole_are_measured_apart(
+    picture_set: Path, judge_folder: Path, few_prompts: Path, tmp_path: Path
+) -> None:
+    spared = tmp_path / "data"
+    shutil.copytree(picture_set, spared)
+    rows = [json.loads(line) for line in (spared / "manifest.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["split"] = "unseen" if row["concept"] == "owl" else row["split"]
+    (spared / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run_quality(spared, judge_folder, few_prompts, tmp_path) == 0
+    figures = json.loads((tmp_path / "quality.jsonl").read_text("utf-8"))["figures"]
+    assert figures["unseen"]["real"]["top1"]["count"] == 8  # the owl, four times in two styles
+    assert figures["unseen"]["real"]["top1"]["value"] == 1.0
+    assert figures["held_out"]["real"]["top1"]["count"] == 6
+    assert figures["training_pictures"] == 18
+    page = (tmp_path / "quality.md").read_text("utf-8")
+    assert "kept from training whole, in every style" in page
 
 
 def test_a_missing_judge_is_one_line(

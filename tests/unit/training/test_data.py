@@ -489,6 +489,29 @@ def test_lone_subjects_are_never_held_out() -> None:
     assert {entry.split for entry in lone} == {"train"}
 
 
+def test_whole_subjects_are_kept_from_training_in_every_style() -> None:
+    here = two_packs()
+    entries = [
+        make_entry(
+            here[pack],
+            Icon(name=f"thing-{number}", body="<g/>", box=(0, 0, 8, 8)),
+            concept=f"thing {number}",
+            captions=[],
+            group=None,
+        )
+        for number in range(2000)
+        for pack in ("twemoji", "noto")
+    ]
+    hold_out(entries, 10)
+    splits: dict[str, set[str]] = {}
+    for entry in entries:
+        splits.setdefault(entry.concept, set()).add(entry.split)
+    unseen = [concept for concept, found in splits.items() if "unseen" in found]
+    assert 10 <= len(unseen) <= 30
+    assert all(splits[concept] == {"unseen"} for concept in unseen)
+    assert "heldout" in set().union(*splits.values())
+
+
 def test_judge_packs_never_train() -> None:
     for name, preset in icons.PRESETS.items():
         roles = {packs.pack_named(pack).role for pack in (*preset.colour, *preset.mono)}

@@ -43,7 +43,7 @@ from sfumato.training.data.subjects import GlyphChoice, load_glyphs
 Progress = Callable[[int, int, str], None]
 
 PICTURE_SIZE = 64
-HELDOUT_PER_MILLE = 30
+HELDOUT_PER_MILLE = 30  # of the (concept, style) cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,8 @@ class Preset:
 
     ``min_packs``: a colour subject must be drawn by that many packs. ``strict``: only subjects
     that the rules of ``subjects.py`` call clear; otherwise every drawing but the plainly useless.
+    ``unseen_per_mille``: of the subjects, kept from training whole. A set of two thousand subjects
+    that people ask for spares none of them.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Preset:
     min_packs: int
     strict: bool
     heldout: bool
+    unseen_per_mille: int = 0
 
 
 _EMOJI = ("fluent-emoji-flat", "twemoji", "noto", "emojione")
@@ -76,6 +79,7 @@ PRESETS: dict[str, Preset] = {
             min_packs=1,
             strict=False,
             heldout=True,
+            unseen_per_mille=10,
         ),
         Preset(
             name="judge",
@@ -169,27 +173,35 @@ def make_set(
         raise StorageError(f"No picture is left for the preset {preset.name!r}.")
     entries = [entries[i] for i in keep]
     if preset.heldout:
-        hold_out(entries)
+        hold_out(entries, preset.unseen_per_mille)
     stats = count(entries, preset, dropped)
     write_set(out, entries, pictures[keep], stats)
     return stats
 
 
-def hold_out(entries: list[Entry]) -> None:
-    """Mark about 3 % of the (concept, style) cells ``heldout``, chosen by hash, in place.
+def hold_out(entries: list[Entry], unseen_per_mille: int = 0) -> None:
+    """Mark what is kept from training, chosen by hash, in place.
 
-    A concept always keeps at least one picture to train on.
+    Whole subjects become ``unseen``; of the rest about 3 % of the (concept, style) cells become
+    ``heldout``, where the concept keeps at least one picture to train on. What is drawn of the
+    first says what a model makes of words alone, of the second whether style and subject part.
     """
     styles: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
         styles[entry.concept].add(entry.style)
     for entry in sorted(entries, key=lambda entry: (entry.concept, entry.style)):
-        cell = f"{entry.concept}|{entry.style}".encode()
-        lot = int.from_bytes(hashlib.sha256(cell).digest()[:4], "big") % 1000
         left = styles[entry.concept]
-        if lot < HELDOUT_PER_MILLE and (entry.style not in left or len(left) > 1):
+        cell = f"{entry.concept}|{entry.style}"
+        if _lot(entry.concept) < unseen_per_mille:
+            entry.split = "unseen"
+        elif _lot(cell) < HELDOUT_PER_MILLE and (entry.style not in left or len(left) > 1):
             left.discard(entry.style)
             entry.split = "heldout"
+
+
+def _lot(name: str) -> int:
+    """0 to 999, always the same for a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 1000
 
 
 def count(entries: list[Entry], preset: Preset, dropped: Counter[str]) -> dict[str, Any]:
