@@ -1,11 +1,13 @@
-"""Mending: a corrupt database is set aside and rebuilt from the pictures' own files.
+"""Mending: a corrupt database is set aside and begun anew from its newest sound copy.
 
-What a person said about pictures (stars, ratings, tags, collections) and what the queue held is
-in the database alone, so as much as can still be read of the old one is carried over.
+Pictures that are newer than the copy, or all of them where there is none, are added from their own
+files. What a person said about pictures (stars, ratings, tags, collections) and what the queue held
+is in the database alone, so as much as can still be read of the damaged one is carried over.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
@@ -13,18 +15,32 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, MetaData, Table, insert, select, update
+from sqlalchemy import (
+    Connection,
+    MetaData,
+    Table,
+    case,
+    insert,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.exc import DBAPIError
 
-from sfumato.atomic import sync_folder
+from sfumato.atomic import sync_folder, write_durably
 from sfumato.errors import SfumatoError, StorageError
+from sfumato.gallery.backup import backups, restore
 from sfumato.gallery.folder import storage_errors
-from sfumato.gallery.picture import Healed
+from sfumato.gallery.identity import derived_id
+from sfumato.gallery.picture import MAX_RATING, Healed, finding_from_dict
+from sfumato.gallery.reader import chunks
 from sfumato.gallery.records import record_of_file
 from sfumato.gallery.tables import LABELS, PICTURES, DatabaseTime
 
 if TYPE_CHECKING:
     from sfumato.gallery.library import Library
 
+_UNFINISHED = "unfinished"  # names what is set aside while the library is being mended
 _SUFFIXES = ("", "-wal", "-shm", "-journal")  # a database and what SQLite keeps beside it
 _ROWS_OF = {
     "pictures": "SELECT * FROM pictures",
@@ -44,12 +60,32 @@ def heal(library: Library) -> Healed:
     """
     library.folder.check()
     damaged = bool(library.database.check(thorough=True))
-    aside = library.replace_database() if damaged else None
-    return rebuild(library, aside)
+    return rebuild(library, library.replace_database() if damaged else Healed())
 
 
-def set_aside(library: Library) -> Path:
-    """Move the database out of the way and return where it lies now.
+def recover(library: Library) -> Healed | None:
+    """Go on with a mending that was cut short, and put a copy in a lost database's place.
+
+    Returns what stands there now, for ``rebuild``; None: nothing of the kind was found.
+
+    Raises: StorageError: another program opens the library at this moment.
+    """
+    if not library.database.is_sqlite:
+        return None
+    aside = _unfinished_mending(library)
+    lost = not library.folder.database.exists()
+    copies = backups(library.folder)
+    if aside is None and not (lost and copies):
+        return None
+    _take_alone(library, "lost" if lost else "damaged")
+    restored = restore(library.folder) if lost else next(iter(copies), None)
+    return Healed(set_aside=aside, restored=restored)
+
+
+def replace(library: Library) -> Healed:
+    """Move the damaged database out of the way and put its newest sound copy in its place.
+
+    Nobody else can open the library until ``rebuild`` has mended it.
 
     Raises: StorageError: another program has the library open, or it is PostgreSQL.
     """
@@ -58,38 +94,66 @@ def set_aside(library: Library) -> Path:
             "The PostgreSQL database is damaged.", hint="Restore it from its backup, then heal."
         )
     library.database.close()
-    if not library.folder.lock(alone=True):
-        raise StorageError(
-            "The library's database is damaged, and another program has the library open.",
-            hint="Stop every other sfumato, then run: sfumato gallery heal",
-            code="busy",
-        )
-    place = library.folder.root / "set-aside"
+    _take_alone(library, "damaged")
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
-    target = place / f"library-{moment}.db"
+    target = library.folder.root / "set-aside" / f"library-{moment}.db"
     with storage_errors(target):
-        place.mkdir(exist_ok=True)
+        target.parent.mkdir(exist_ok=True)
+        write_durably(target.with_name(_UNFINISHED), target.name.encode())
         for suffix in _SUFFIXES:
             source = library.folder.database.with_name(library.folder.database.name + suffix)
             if source.exists():
                 source.replace(target.with_name(target.name + suffix))
         sync_folder(library.folder.root)
-    library.folder.lock(alone=False)
-    return target
+    return Healed(set_aside=target, restored=restore(library.folder))
 
 
-def rebuild(library: Library, aside: Path | None = None) -> Healed:
-    """Make the database agree with the files: unknown files are added, nothing is removed."""
-    aside = aside or _newest_aside(library)
-    healed = Healed(set_aside=aside)
+def _unfinished_mending(library: Library) -> Path | None:
+    """The database that was set aside by a mending that did not come to its end."""
+    marker = library.folder.root / "set-aside" / _UNFINISHED
+    try:
+        aside = marker.with_name(Path(marker.read_text("utf-8")).name)
+    except (FileNotFoundError, ValueError):
+        return None
+    return aside if aside.is_file() else None
+
+
+def _take_alone(library: Library, state: str) -> None:
+    if not library.folder.lock(alone=True):
+        raise StorageError(
+            f"The library's database is {state}, and another program has the library open.",
+            hint="Stop every other sfumato, then run: sfumato gallery heal",
+            code="busy",
+        )
+
+
+def rebuild(library: Library, healed: Healed) -> Healed:
+    """Make the database agree with the files: unknown files are added, nothing is removed.
+
+    ``healed`` says what stands in the database's place, and is returned with what was done.
+    """
+    try:
+        _agree(library, healed)
+        if healed.set_aside is not None:
+            healed.rescued = _carry_over(library, healed.set_aside)
+        if healed.restored is not None:
+            _reunite(library)
+        with storage_errors(library.folder.root):
+            (library.folder.root / "set-aside" / _UNFINISHED).unlink(missing_ok=True)
+    finally:
+        library.folder.lock(alone=False)
+    return healed
+
+
+def _agree(library: Library, healed: Healed) -> None:
     with library.database.read() as connection:
         rows = connection.execute(
             select(PICTURES.c.id, PICTURES.c.format, PICTURES.c.trashed_at)
         ).all()
     known = {row.id for row in rows}
-    seen = set()
+    seen = {}
     for identity, _, trashed, path in library.folder.files():
-        seen.add(identity)
+        seen[identity] = trashed
         healed.checked += 1
         if identity not in known:
             try:
@@ -98,11 +162,12 @@ def rebuild(library: Library, aside: Path | None = None) -> Healed:
                 healed.damaged.append(str(path.relative_to(library.folder.root)))
             else:
                 healed.added.append(identity)
-    healed.missing = sorted(known - seen)
-    _straighten(library, [row for row in rows if row.id in seen])
-    if aside is not None and healed.added:
-        healed.rescued = _carry_over(library, aside)
-    return healed
+    healed.missing = sorted(known - seen.keys())
+    there = [row for row in rows if row.id in seen]
+    if healed.restored is None:
+        _straighten(library, there)
+    else:
+        _believe(library, [row.id for row in there if (row.trashed_at is not None) != seen[row.id]])
 
 
 def _adopt(library: Library, identity: str, path: Path, trashed: bool) -> None:
@@ -125,11 +190,39 @@ def _straighten(library: Library, rows: Sequence[Any]) -> None:
                 library.folder.move(row.id, format_, to_trash=trashed)
 
 
+def _believe(library: Library, identities: Sequence[str]) -> None:
+    """An older copy of the database does not know what was thrown away or restored since."""
+    with library.database.write() as connection:
+        for chunk in chunks(identities):
+            connection.execute(
+                update(PICTURES)
+                .where(PICTURES.c.id.in_(chunk))
+                .values(
+                    trashed_at=case((PICTURES.c.trashed_at.is_(None), DatabaseTime()), else_=null())
+                )
+            )
+
+
+def _reunite(library: Library) -> None:
+    """Pictures that were drawn after the copy was made belong to jobs that it has as unfinished.
+
+    Their ids follow from the job's, so that the worker who takes such a job draws only the others.
+    """
+    with library.database.write() as connection:
+        jobs = Table("jobs", MetaData(), autoload_with=connection)
+        unfinished = select(jobs.c.id, jobs.c.num_images).where(
+            jobs.c.state.in_(("queued", "running"))
+        )
+        for job in connection.execute(unfinished).all():
+            for index in range(job.num_images):
+                connection.execute(
+                    update(PICTURES)
+                    .where(PICTURES.c.id == derived_id(job.id, index), PICTURES.c.job_id.is_(None))
+                    .values(job_id=job.id, job_index=index)
+                )
+
+
 # ---------------------------------------------------------------- what only the old one knew
-
-
-def _newest_aside(library: Library) -> Path | None:
-    return max((library.folder.root / "set-aside").glob("library-*.db"), default=None)
 
 
 def _carry_over(library: Library, aside: Path) -> dict[str, int]:
@@ -146,19 +239,18 @@ def _carry_over(library: Library, aside: Path) -> dict[str, int]:
             if row["id"] not in new:
                 continue
             numbers[row["number"]] = new[row["id"]]
-            said = {name: row[name] for name in _SAID if name in row}
-            connection.execute(update(PICTURES).where(PICTURES.c.id == row["id"]).values(said))
-            rescued["marks"] += 1
+            said = {"number": new[row["id"]], **_plausible(row)}
+            rescued["marks"] += _replace_row(connection, PICTURES, said)
         for row in _readable(old, "labels"):
             if row["picture"] in numbers and row["kind"] in ("tag", "collection"):
                 row["picture"] = numbers[row["picture"]]
-                connection.execute(insert(LABELS), row)
-                rescued["labels"] += 1
+                rescued["labels"] += _replace_row(connection, LABELS, row)
         library.index_words(connection, list(new))
         # the queue's room lies above this one: its tables are known by what they hold
-        rescued["jobs"] = _copy_rows(connection, old, "jobs", skip_unless_empty=True)
-        if rescued["jobs"]:
-            rescued["job_events"] = _copy_rows(connection, old, "job_events")
+        for name in ("jobs", "job_events"):
+            table = Table(name, MetaData(), autoload_with=connection)
+            for row in _readable(old, name):
+                rescued[name] += _replace_row(connection, table, row)
     return rescued
 
 
@@ -176,17 +268,25 @@ def _readable(old: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
             yield dict(row)
 
 
-def _copy_rows(
-    connection: Connection, old: sqlite3.Connection, name: str, *, skip_unless_empty: bool = False
-) -> int:
-    table = Table(name, MetaData(), autoload_with=connection)
-    if skip_unless_empty and connection.execute(select(table).limit(1)).first() is not None:
-        return 0
-    copied = 0
-    for row in _readable(old, name):
-        with suppress(StorageError):
-            connection.execute(
-                insert(table), {key: value for key, value in row.items() if key in table.c}
-            )
-            copied += 1
-    return copied
+def _plausible(row: dict[str, Any]) -> dict[str, Any]:
+    """What a person and the queue said about a picture; what damage made of it is left out."""
+    with suppress(ValueError, TypeError, KeyError):
+        [finding_from_dict(finding) for finding in json.loads(row["findings"])]
+        if row["favourite"] in (0, 1) and row["rating"] in range(MAX_RATING + 1):
+            return {name: row[name] for name in _SAID if name in row}
+    return {}
+
+
+def _replace_row(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """Change the row with this key, or add it; False where it does not fit."""
+    fitting = {name: value for name, value in row.items() if name in table.c}
+    savepoint = connection.begin_nested()
+    try:
+        keys = [column == fitting[column.name] for column in table.primary_key]
+        if not connection.execute(update(table).where(*keys).values(fitting)).rowcount:
+            connection.execute(insert(table), fitting)
+    except (DBAPIError, KeyError):  # half a row, or one that contradicts a sound one
+        savepoint.rollback()
+        return False
+    savepoint.commit()
+    return True

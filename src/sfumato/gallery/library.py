@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 class Library(Reader):
     """A folder of pictures and its database. Close it, or use it as a context."""
 
+    healed: Healed | None = None  # what was mended when it was opened
+    changes = 0  # how often a person changed something through this object: see ``backup.py``
+
     @classmethod
     def open(
         cls,
@@ -80,9 +83,11 @@ class Library(Reader):
         return library
 
     def _begin(self, check: bool) -> None:
-        from sfumato.gallery.heal import rebuild
+        from sfumato.gallery.heal import rebuild, recover
 
-        rebuilding = self.database.is_sqlite and not self.folder.database.exists()
+        lost = self.database.is_sqlite and not self.folder.database.exists()
+        found = recover(self)
+        mending = found is not None or (lost and next(self.folder.files(), None) is not None)
         try:
             self.database.migrate()
             damage = self.database.check() if check else []
@@ -91,22 +96,24 @@ class Library(Reader):
                 raise
             damage = [error.message]
         if damage:
-            self.replace_database()
+            found = self.replace_database()
         self._recognise()
-        if damage or (rebuilding and next(self.folder.files(), None) is not None):
-            rebuild(self)
+        if damage or mending:
+            self.healed = rebuild(self, found or Healed())
 
-    def replace_database(self) -> Path:
-        """Set the damaged database aside and begin an empty one; ``heal`` fills it again.
+    def replace_database(self) -> Healed:
+        """Set the damaged database aside and begin with its newest sound copy, or an empty one.
+
+        ``heal`` adds what is newer. Returns what was done so far.
 
         Raises: StorageError: other programs have the library open.
         """
-        from sfumato.gallery.heal import set_aside
+        from sfumato.gallery.heal import replace
 
-        aside = set_aside(self)
+        found = replace(self)
         self.database.migrate()
         self._recognise()
-        return aside
+        return found
 
     def _recognise(self) -> None:
         """Folder and database belong together: neither may stand in for a lost other one."""
@@ -317,6 +324,7 @@ class Library(Reader):
                     )
             if added or removed:
                 self.index_words(connection, [row.id for row in rows])
+        self.changes += 1
         return len(numbers)
 
     @staticmethod
@@ -375,6 +383,7 @@ class Library(Reader):
                 connection.execute(
                     update(PICTURES).where(PICTURES.c.number.in_(chunk)).values(trashed_at=at)
                 )
+        self.changes += 1
         return len(rows)
 
     def purge(self, identities: Iterable[str] | None = None) -> int:

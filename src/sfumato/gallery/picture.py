@@ -136,6 +136,7 @@ class Healed:
     missing: list[str] = field(default_factory=list)  # ids whose file is gone; kept in the list
     damaged: list[str] = field(default_factory=list)  # names of files that cannot be read
     set_aside: Path | None = None  # where the corrupt database lies now
+    restored: Path | None = None  # the copy of it that stands in its place, brought up to date
     rescued: dict[str, int] = field(default_factory=dict)  # rows read out of it, by kind
 
     @property
