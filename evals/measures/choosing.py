@@ -67,7 +67,7 @@ def draw_candidates(prompts: Sequence[Prompt], model: str, side: int) -> Candida
         )
         finished = [finish_sketch(one) for one in drawn]
         return [
-            (one.pixels, image.pixels, _severity(image.findings), one.plan)
+            (one.pixels[0], image.pixels, _severity(image.findings), one.plan)
             for one, image in zip(drawn, finished, strict=True)
         ]
 

@@ -12,18 +12,17 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sfumato import models
 from sfumato.checks import run_checks
 from sfumato.diffusion import sample, starting_noise
-from sfumato.errors import Cancelled, RequestError
+from sfumato.errors import Cancelled
 from sfumato.files import WriteOptions, save_image
-from sfumato.finish import finish
-from sfumato.models import Conditioning, DirectModel, Model, Sketch
+from sfumato.finish import assemble, finish
+from sfumato.models import Conditioning, DiffusionModel, DirectModel, Model, Sketch
 from sfumato.parallel import in_order
 from sfumato.plan import make_plan
 from sfumato.request import (
@@ -33,9 +32,17 @@ from sfumato.request import (
     GenerationRequest,
     GenerationResult,
     OnEvent,
+    as_request,
 )
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    OnStep = Callable[[int, int, Callable[[], NDArray[np.uint8]]], None]
+
 T = TypeVar("T")
+Conditionings = tuple[Conditioning, ...]  # one for each of a plan's drawings
 
 
 def generate(
@@ -131,50 +138,64 @@ def _begin(
 
 
 def _draw_one(
-    plan: GenerationPlan, index: int, model: Model, cond: Conditioning | None, tell: OnEvent
+    plan: GenerationPlan, index: int, model: Model, conds: Conditionings, tell: OnEvent
 ) -> GeneratedImage:
-    """Picture ``index`` of the plan, alone: its pixels do not depend on its neighbours."""
-    image = finish_sketch(_sketch_one(plan, index, model, cond, tell))
+    """One picture, alone: its pixels do not depend on its neighbours."""
+    image = finish_sketch(_sketch_one(plan, index, model, conds, tell))
     tell(Event(kind="finished", image=index))
     return image
 
 
 def _sketch_one(
-    plan: GenerationPlan, index: int, model: Model, cond: Conditioning | None, tell: OnEvent
+    plan: GenerationPlan, index: int, model: Model, conds: Conditionings, tell: OnEvent
 ) -> Sketch:
-    """From words to the model's pixels."""
+    """From words to the model's pixels; each of several things in the picture on its own."""
     started = time.perf_counter()
-    alone = plan.for_image(index)
-    own = None if cond is None else _row(cond, index)
+    drawn: list[NDArray[np.uint8]] = []
+    parts = plan.drawings  # as a rule one: the plan itself
 
-    if isinstance(model, DirectModel):
-        pixels = model.synthesize(alone)  # (1, s, s, 4) uint8, s = the model's own size
-    else:
-        assert own is not None  # diffusion models encode
-        stepped = partial(Event, kind="step", image=index)
-        latents, rngs = starting_noise(alone, model.spec.latent_shape)  # (1, *latent_shape)
-        latents = sample(
-            lambda x, sigma: model.denoise(x, sigma, own, alone.guidance_scale),
-            latents,
-            sampler=alone.sampler,
-            scheduler=alone.scheduler,
-            num_inference_steps=alone.num_inference_steps,
-            rngs=rngs,
-            on_step=lambda step, total, clean: tell(
-                stepped(step=step, total=total, preview=partial(model.decode, clean, alone))
-            ),
-        )
-        pixels = model.decode(latents, alone)  # (1, s, s, 4) uint8 sRGB, straight alpha
+    def stepped(step: int, total: int, decode: Callable[[], NDArray[np.uint8]]) -> None:
+        done = drawn.copy()  # things that are drawn already; they stay in view
+        at, end = len(done) * total + step, len(parts) * total
+
+        def look() -> NDArray[np.uint8]:
+            return assemble([*done, decode()[0]], plan)[None]  # (1, s, s, 4)
+
+        tell(Event(kind="step", image=index, step=at, total=end, preview=look))
+
+    for number, part in enumerate(parts):
+        if isinstance(model, DirectModel):
+            pixels = model.synthesize(part)
+        else:
+            pixels = _denoise(part, model, conds[number], stepped)
+        drawn.append(pixels[0])  # (s, s, 4) uint8, s = the model's own size
     tell(Event(kind="decoded", image=index))
     seconds = time.perf_counter() - started
-    return Sketch(pixels=pixels[0], plan=alone, index=index, cond=own, seconds=seconds)
+    return Sketch(pixels=tuple(drawn), plan=plan, index=index, conds=conds, seconds=seconds)
+
+
+def _denoise(
+    plan: GenerationPlan, model: DiffusionModel, cond: Conditioning, on_step: OnStep
+) -> NDArray[np.uint8]:
+    """From noise to (1, s, s, 4) uint8 sRGB, straight alpha."""
+    latents, rngs = starting_noise(plan, model.spec.latent_shape)  # (1, *latent_shape)
+    latents = sample(
+        lambda x, sigma: model.denoise(x, sigma, cond, plan.guidance_scale),
+        latents,
+        sampler=plan.sampler,
+        scheduler=plan.scheduler,
+        num_inference_steps=plan.num_inference_steps,
+        rngs=rngs,
+        on_step=lambda step, total, clean: on_step(step, total, partial(model.decode, clean, plan)),
+    )
+    return model.decode(latents, plan)
 
 
 def finish_sketch(sketch: Sketch) -> GeneratedImage:
     """From the model's pixels to a finished, checked picture."""
     started = time.thread_time()  # what this picture took, not its turns with its neighbours
     finished = finish(sketch.pixels, sketch.plan)  # cleaned, traced, rendered at (h, w, 4)
-    findings = run_checks(finished.pixels, sketch.plan, sketch.cond)
+    findings = run_checks(finished.pixels, sketch.plan, sketch.conds)
     return GeneratedImage(
         pixels=finished.pixels,
         svg=finished.svg,
@@ -186,7 +207,7 @@ def finish_sketch(sketch: Sketch) -> GeneratedImage:
 
 
 def _draw_all(
-    draw: Callable[[GenerationPlan, int, Model, Conditioning | None, OnEvent], T],
+    draw: Callable[[GenerationPlan, int, Model, Conditionings, OnEvent], T],
     plan: GenerationPlan,
     model: Model,
     tell: OnEvent,
@@ -205,35 +226,14 @@ def _draw_all(
             raise Cancelled("Stopped.", hint="Finished pictures were kept.")
         tell(event)
 
-    cond = None if isinstance(model, DirectModel) else model.encode_prompt(plan)
+    tasks = []
+    for index, alone in enumerate(map(plan.for_image, range(plan.num_images))):
+        conds: Conditionings = ()
+        if not isinstance(model, DirectModel):
+            conds = tuple(map(model.encode_prompt, alone.drawings))
+        tasks.append(partial(draw, alone, index, model, conds, guarded))
     guarded(Event(kind="encoded"))
-    tasks = [partial(draw, plan, i, model, cond, guarded) for i in range(plan.num_images)]
     yield from in_order(tasks, min(len(tasks), threads or os.cpu_count() or 1), abandoned)
-
-
-def _row(cond: Conditioning, index: int) -> Conditioning:
-    """One picture's conditioning, batch dimension kept."""
-    rows = slice(index, index + 1)
-    return replace(cond, positive=cond.positive[rows], negative=cond.negative[rows])
-
-
-# ---------------------------------------------------------------- small print
-
-
-def as_request(
-    prompt: str | GenerationRequest | GenerationPlan, options: dict[str, Any]
-) -> GenerationRequest | GenerationPlan:
-    """The request that ``prompt`` and options make. Raises: RequestError: an unknown option."""
-    if isinstance(prompt, GenerationPlan):
-        if options:
-            raise RequestError("A plan is complete: options cannot be given beside it.")
-        return prompt
-    unknown = options.keys() - {field.name for field in fields(GenerationRequest)}
-    if unknown:
-        raise RequestError(f"There is no option called {', '.join(sorted(unknown))}.")
-    if isinstance(prompt, GenerationRequest):
-        return replace(prompt, **options)
-    return GenerationRequest(prompt=prompt, **options)
 
 
 def _collect(drawing: Generator[T, None, None], on_each: Callable[[T], None] | None) -> list[T]:

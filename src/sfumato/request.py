@@ -12,7 +12,7 @@ import json
 import re
 import reprlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sfumato.errors import RequestError
@@ -31,12 +31,16 @@ MAX_SEED = 2**32 - 1
 MAX_IMAGES = 64
 MAX_STEPS = 150
 MAX_GUIDANCE = 30.0
-PLAN_SCHEMA = 1
+MAX_KINDS = 4  # different things in one picture
+MAX_THINGS = 9  # all in all
+MIN_BOX = 0.02  # share of the canvas: room for one thing
+PLAN_SCHEMA = 2  # of recipes written now; 1 had no parts and is read as well
 EMBLEM_SHAPES = (
     "circle", "rounded", "square", "shield", "hexagon", "ring", "sunburst", "diamond",
 )  # fmt: skip
 FINISHES = ("vector", "raster")
 
+_PART_STRIDE = 0x9E3779B1  # between the seeds of two parts: 2**32 over the golden ratio
 _HEX_COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -174,12 +178,55 @@ class Emblem:
         _require_hex("The emblem's colour", self.colour)
 
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of several things in a picture: drawn once, laid into each of its boxes.
+
+    Raises: RequestError: a value of the wrong kind or out of range.
+    """
+
+    subject: str  # the words the text encoder reads
+    boxes: tuple[Box, ...]  # room for each copy, as shares (0..1) of the canvas' width and height
+    tint: str | None = None  # "#rrggbb"
+    tint_name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_text("A part's subject", self.subject)
+        if self.tint is not None:
+            _require_hex("A part's tint", self.tint)
+        if self.tint_name is not None:
+            check_text("A part's tint_name", self.tint_name)
+        for box in self.boxes:
+            if not _is_box(box):
+                raise RequestError(
+                    f"A part's box is {_shown(box)}.",
+                    hint=f"Give left, top, right and bottom from 0 to 1, at least {MIN_BOX} apart.",
+                )
+        _require_int("The number of a part's boxes", len(self.boxes), 1, MAX_THINGS)
+
+
+def _is_box(box: object) -> bool:
+    """Whether these are four shares that leave room for a thing between them."""
+    if not isinstance(box, tuple) or len(box) != 4:
+        return False
+    if any(isinstance(side, bool) or not isinstance(side, (int, float)) for side in box):
+        return False
+    left, top, right, bottom = map(float, box)
+    if not all(0.0 <= side <= 1.0 for side in (left, top, right, bottom)):  # NaN is refused too
+        return False
+    return right - left >= MIN_BOX and bottom - top >= MIN_BOX
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationPlan:
     """Everything resolved: written into the picture's file and enough to draw it again.
 
     Lengths of ``seeds`` and ``styles`` are equal: one entry a picture. ``variation_seeds`` is as
-    long, or empty where nothing is varied. A plan may come from a
+    long, or empty where nothing is varied. A picture of several things has ``parts``; ``subject``
+    then says all of them in words, and what is drawn is ``drawings``. A plan may come from a
     file that somebody sent, so every value is checked here, like a request's.
 
     Raises: RequestError: a value of the wrong kind or out of range.
@@ -187,7 +234,7 @@ class GenerationPlan:
 
     prompt: str
     negative_prompt: str
-    subject: str  # the words the text encoder reads
+    subject: str  # the words the text encoder reads, where there are no parts
     model: str
     model_sha256: str
     seeds: tuple[int, ...]
@@ -202,6 +249,7 @@ class GenerationPlan:
     tint: str | None = None  # "#rrggbb": the main colour is moved here after drawing
     tint_name: str | None = None  # the word the tint came from
     emblem: Emblem | None = None
+    parts: tuple[Part, ...] = ()  # what is laid out side by side; none: one subject
     variation_seeds: tuple[int, ...] = ()  # the start is pulled from each seed towards these
     variation_strength: float = 0.0
     finish: str = "vector"  # "vector": clean, trace, render at size; "raster": resample
@@ -239,6 +287,11 @@ class GenerationPlan:
             _require_hex("The tint", self.tint)
         if self.emblem is not None and not isinstance(self.emblem, Emblem):
             raise RequestError(f"The emblem must be an Emblem, not {_shown(self.emblem)}.")
+        if not all(isinstance(part, Part) for part in self.parts):
+            raise RequestError(f"The parts must be Parts, not {_shown(self.parts)}.")
+        if self.parts:
+            _require_int("The number of parts", len(self.parts), 1, MAX_KINDS)
+            _require_int("The number of things", self.num_things, 2, MAX_THINGS)
         if self.finish not in FINISHES:
             raise RequestError(f"There is no finish called {self.finish!r}.")
         for note in self.notes:
@@ -253,6 +306,32 @@ class GenerationPlan:
     def num_images(self) -> int:
         """How many pictures this plan draws."""
         return len(self.seeds)
+
+    @property
+    def num_things(self) -> int:
+        """How many things stand in each picture, copies included."""
+        return sum(len(part.boxes) for part in self.parts) or 1
+
+    @property
+    def drawings(self) -> tuple[GenerationPlan, ...]:
+        """The plan of each drawing a picture is made of: of each part alone, or just this one.
+
+        The first part starts from the picture's own seed, each further one from a seed of its own.
+        """
+        if not self.parts:
+            return (self,)
+        return tuple(
+            replace(
+                self,
+                subject=part.subject,
+                tint=part.tint,
+                tint_name=part.tint_name,
+                parts=(),
+                seeds=_seeds_of_part(self.seeds, number),
+                variation_seeds=_seeds_of_part(self.variation_seeds, number),
+            )
+            for number, part in enumerate(self.parts)
+        )
 
     def for_image(self, index: int) -> GenerationPlan:
         """The plan of one picture alone: same pixels as inside the batch."""
@@ -285,9 +364,10 @@ class GenerationPlan:
         if not isinstance(values, dict):
             raise RequestError("The recipe is not a JSON object.")
         schema = values.get("schema")
-        if type(schema) is not int or schema != PLAN_SCHEMA:  # JSON's true equals 1 in Python
+        # JSON's true equals 1 in Python
+        if type(schema) is not int or not 1 <= schema <= PLAN_SCHEMA:
             raise RequestError(
-                f"The recipe has schema {_shown(schema)}; this sfumato reads {PLAN_SCHEMA}.",
+                f"The recipe has schema {_shown(schema)}; this sfumato reads 1 to {PLAN_SCHEMA}.",
                 hint="Install the version of sfumato that drew it.",
             )
         try:
@@ -295,7 +375,9 @@ class GenerationPlan:
                 values[key] = _as_tuple(key, values[key])
             if values.get("emblem") is not None:
                 values["emblem"] = Emblem(**values["emblem"])
-            return cls(**values)
+            if "parts" in values:
+                values["parts"] = tuple(map(_as_part, _as_tuple("parts", values["parts"])))
+            return cls(**{**values, "schema": PLAN_SCHEMA})
         except TypeError as error:
             reason = str(error).replace(f"{cls.__name__}.__init__() ", "")
             raise RequestError(f"The recipe is damaged: {reason}.") from None
@@ -305,6 +387,34 @@ def _as_tuple(key: str, value: object) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise RequestError(f"The recipe is damaged: {key} is not a list.")
     return tuple(value)
+
+
+def _as_part(value: Mapping[str, Any]) -> Part:
+    if not isinstance(value, dict):
+        raise RequestError("The recipe is damaged: a part is not an object.")
+    boxes = _as_tuple("boxes", value.get("boxes"))
+    return Part(**{**value, "boxes": tuple(_as_tuple("a box", box) for box in boxes)})
+
+
+def _seeds_of_part(seeds: tuple[int, ...], number: int) -> tuple[int, ...]:
+    """The seeds that part ``number`` starts from; those of the first part are the picture's."""
+    return tuple((seed + number * _PART_STRIDE) & MAX_SEED for seed in seeds)
+
+
+def as_request(
+    prompt: str | GenerationRequest | GenerationPlan, options: dict[str, Any]
+) -> GenerationRequest | GenerationPlan:
+    """The request that ``prompt`` and options make. Raises: RequestError: an unknown option."""
+    if isinstance(prompt, GenerationPlan):
+        if options:
+            raise RequestError("A plan is complete: options cannot be given beside it.")
+        return prompt
+    unknown = options.keys() - {field.name for field in fields(GenerationRequest)}
+    if unknown:
+        raise RequestError(f"There is no option called {', '.join(sorted(unknown))}.")
+    if isinstance(prompt, GenerationRequest):
+        return replace(prompt, **options)
+    return GenerationRequest(prompt=prompt, **options)
 
 
 Severity = Literal["note", "warning", "error"]

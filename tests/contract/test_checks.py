@@ -33,7 +33,7 @@ def clean_card() -> Look:
     pixels[..., :3] = (220, 47, 47)
     pixels[..., 3] = np.rint(255 * np.clip(SIDE * 0.35 - np.hypot(x, y) + 0.5, 0, 1))
     cond = Conditioning(positive=EMPTY, negative=EMPTY, nearest="ball")
-    return Look(pixels, plan_of_card(), cond)
+    return Look(pixels, plan_of_card(), [cond])
 
 
 def odd_pictures() -> dict[str, np.ndarray]:
@@ -81,7 +81,7 @@ def test_findings_carry_the_checks_own_name_and_leave_the_pixels_alone(
     pixels = odd_pictures()[picture]
     before = pixels.copy()
     unknown = Conditioning(positive=EMPTY, negative=EMPTY, known=0.0, nearest="bell")
-    for finding in run(name, [Look(pixels, plan_of_card(), unknown)]):
+    for finding in run(name, [Look(pixels, plan_of_card(), [unknown])]):
         assert finding.check == name
         assert finding.severity in ("note", "warning", "error")
         assert finding.message.endswith(".") and "\n" not in finding.message

@@ -28,6 +28,7 @@ from sfumato.request import (
     GeneratedImage,
     GenerationPlan,
     GenerationRequest,
+    Part,
     hash_pixels,
 )
 
@@ -42,6 +43,26 @@ LIMITS = {
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
 colours = st.from_regex(r"#[0-9a-f]{6}", fullmatch=True)
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> tuple[Part, ...]:
+    """None, or two to nine things in one to four parts."""
+    counts = draw(st.lists(st.integers(1, 3), max_size=3)) or []
+    if sum(counts) == 1:
+        counts = [2]
+    side = st.floats(0.0, 0.45)
+    return tuple(
+        Part(
+            subject=draw(text),
+            boxes=tuple(
+                (draw(side), draw(side), 0.5 + draw(side), 0.5 + draw(side)) for _ in range(count)
+            ),
+            tint=draw(st.none() | colours),
+            tint_name=draw(st.none() | text),
+        )
+        for count in counts
+    )
 
 
 @st.composite
@@ -68,6 +89,7 @@ def plans(draw: st.DrawFn) -> GenerationPlan:
         emblem=draw(
             st.none() | st.builds(Emblem, shape=st.sampled_from(EMBLEM_SHAPES), colour=colours)
         ),
+        parts=draw(parts()),
         finish=draw(st.sampled_from(FINISHES)),
         notes=tuple(draw(st.lists(text, max_size=3))),
         fingerprint=draw(st.dictionaries(text, text, max_size=3)),
@@ -213,6 +235,64 @@ def changed_json(**changes: Any) -> str:
 def test_another_schema_is_refused(schema: object) -> None:
     with pytest.raises(RequestError, match="schema"):
         GenerationPlan.from_json(changed_json(schema=schema))
+
+
+def test_a_recipe_from_before_parts_is_read() -> None:
+    values = json.loads(make_plan().to_json())
+    del values["parts"]
+    assert GenerationPlan.from_json(json.dumps({**values, "schema": 1})) == make_plan()
+
+
+BOX = [0.1, 0.1, 0.4, 0.9]
+PART = {"subject": "fox", "boxes": [BOX, BOX], "tint": None, "tint_name": None}
+
+
+def test_each_part_is_a_drawing_of_its_own() -> None:
+    plan = GenerationPlan.from_json(
+        changed_json(
+            seeds=[MAX_SEED],
+            styles=["flat"],
+            parts=[{**PART, "subject": "owl", "tint": "#ff0000", "tint_name": "red"}, PART],
+        )
+    )
+    owl, fox = plan.drawings
+    assert (owl.subject, owl.tint, owl.tint_name) == ("owl", "#ff0000", "red")
+    assert (fox.subject, fox.tint, fox.parts) == ("fox", None, ())
+    assert owl.seeds == plan.seeds
+    assert fox.seeds != plan.seeds
+    assert 0 <= fox.seeds[0] <= MAX_SEED
+    assert plan.num_things == 4
+    assert plan.for_image(0).drawings == plan.drawings
+    assert make_plan().drawings == (make_plan(),)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"a": 1},
+        "ab",
+        [[]],
+        [{"subject": "fox"}],
+        [{**PART, "boxes": []}],
+        [{**PART, "boxes": [BOX]}],  # one thing is no layout
+        [PART] * 5,
+        [{**PART, "boxes": [BOX] * 10}],
+        [{**PART, "subject": 7}],
+        [{**PART, "tint": "red"}],
+        [{**PART, "tint_name": 1}],
+        [{**PART, "weight": 1}],
+        [{**PART, "boxes": [BOX, BOX[:3]]}],
+        [{**PART, "boxes": [BOX, [0.1, 0.1, 0.1, 0.9]]}],
+        [{**PART, "boxes": [BOX, [0.1, 0.1, math.nan, 0.9]]}],
+        [{**PART, "boxes": [BOX, [0.1, -0.1, 0.5, 0.9]]}],
+        [{**PART, "boxes": [BOX, [0.1, 0.1, 0.5, 1.1]]}],
+        [{**PART, "boxes": [BOX, ["a", 0.1, 0.5, 0.9]]}],
+        [{**PART, "boxes": [BOX, 7]}],
+    ],
+)
+def test_damaged_parts_are_refused(given: object) -> None:
+    with pytest.raises(RequestError):
+        GenerationPlan.from_json(changed_json(parts=given))
 
 
 def test_an_unknown_key_is_refused_by_name() -> None:

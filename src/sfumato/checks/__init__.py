@@ -41,10 +41,10 @@ SEVERITIES = ("note", "warning", "error")  # mildest first
 
 
 def run_checks(
-    pixels: NDArray[np.uint8], plan: GenerationPlan, cond: Conditioning | None = None
+    pixels: NDArray[np.uint8], plan: GenerationPlan, conds: Sequence[Conditioning] = ()
 ) -> tuple[Finding, ...]:
     """Everything the default checks say about (H, W, 4) uint8 pixels, worst first."""
-    return check_pictures([Look(pixels, plan, cond)])[0]
+    return check_pictures([Look(pixels, plan, conds)])[0]
 
 
 def check_pictures(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from sfumato.checks.look import SHADE, Look, colour_distance, spread
 from sfumato.colours import dominant_colours
 from sfumato.request import Finding
 from sfumato.wording import listed
+
+if TYPE_CHECKING:
+    from sfumato.models import Conditioning
 
 __all__ = ["blank", "clipped", "off_centre", "speckles", "unknown_subject"]
 
@@ -147,28 +152,31 @@ def speckles(look: Look) -> list[Finding]:
 
 
 def unknown_subject(look: Look) -> list[Finding]:
-    """The model was never shown this subject."""
-    cond, plan = look.cond, look.plan
-    if cond is None or plan is None or cond.known >= _RELATIVE:
+    """The model was never shown this subject, or one of these."""
+    if look.plan is None:
         return []
+    pairs = zip(look.plan.drawings, look.conds, strict=False)  # without conds nothing is known
+    return [
+        _stranger(drawing.subject, cond, look.plan.model)
+        for drawing, cond in pairs
+        if cond.known < _RELATIVE
+    ]
+
+
+def _stranger(subject: str, cond: Conditioning, model: str) -> Finding:
     known = round(float(cond.known), 4)
     if cond.known >= _STRANGER:
-        message = f"The model was not shown {plan.subject!r}; it drew what it knows of"
-        return [
-            Finding(
-                check="unknown_subject",
-                severity="note",
-                message=f"{message} {cond.nearest!r}.",
-                measure=known,
-            )
-        ]
-    instead = f" The nearest it knows is {cond.nearest!r}." if cond.nearest else ""
-    return [
-        Finding(
+        message = f"The model was not shown {subject!r}; it drew what it knows of"
+        return Finding(
             check="unknown_subject",
-            severity="warning",
-            message=f"The model {plan.model} reads English and does not know {plan.subject!r}."
-            f"{instead}",
+            severity="note",
+            message=f"{message} {cond.nearest!r}.",
             measure=known,
         )
-    ]
+    instead = f" The nearest it knows is {cond.nearest!r}." if cond.nearest else ""
+    return Finding(
+        check="unknown_subject",
+        severity="warning",
+        message=f"The model {model} reads English and does not know {subject!r}.{instead}",
+        measure=known,
+    )

@@ -6,6 +6,7 @@ worth a message. Views are cached as they are first asked for; a ``Look`` belong
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -85,7 +86,8 @@ class Look:
     Args:
         pixels: (H, W, 4) uint8 sRGB, straight alpha; never written to.
         plan: what it was drawn from; None for a picture from elsewhere.
-        cond: what the model made of the words, where it was drawn just now.
+        conds: what the model made of the words of each of ``plan.drawings``, where the picture
+            was drawn just now.
         prompt: what it should show, for a picture without a plan.
         alpha_kept: False where the file's format cannot be transparent (JPEG): then an opaque
             ground says nothing about the drawing.
@@ -95,14 +97,14 @@ class Look:
         self,
         pixels: NDArray[np.uint8],
         plan: GenerationPlan | None = None,
-        cond: Conditioning | None = None,
+        conds: Sequence[Conditioning] = (),
         *,
         prompt: str | None = None,
         alpha_kept: bool = True,
     ) -> None:
         self.pixels = pixels
         self.plan = plan
-        self.cond = cond
+        self.conds = tuple(conds)
         self.alpha_kept = alpha_kept
         self.asked: Asked | None = None
         if plan is not None:

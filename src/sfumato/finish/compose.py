@@ -1,8 +1,9 @@
-"""Place the drawing on its canvas: ground, emblem, keyline, shapes, as one SVG document."""
+"""Place drawings on their canvas: ground, emblem, keylines, shapes, as one SVG document."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,14 @@ from sfumato.finish.curves import Outline
 from sfumato.finish.emblem import SHAPES
 from sfumato.finish.trace import FRAME, Shape
 from sfumato.oklab import evenly, srgb_to_oklab
-from sfumato.request import Emblem, GenerationPlan
+from sfumato.request import Box, Emblem, GenerationPlan
 
 __all__ = [
+    "MARGIN",
+    "MOST_ENLARGED",
+    "SHORT_SIDE",
     "Canvas",
+    "Laid",
     "Placement",
     "document",
     "glyph_colour",
@@ -29,16 +34,14 @@ __all__ = [
     "render",
 ]
 
-_SHORT_SIDE = 1024.0  # units of the document along the canvas' shorter side
-_MARGIN = 0.06  # of that side, around the drawing; the spacing icon sets agree on
+SHORT_SIDE = 1024.0  # units of the document along the canvas' shorter side
+MARGIN = 0.06  # of that side, around the drawing; the spacing icon sets agree on
 _OVERSHOOT = 1.01  # a scene goes a little past the edges, so that no soft border shows
 _EMBLEM_MARGIN = 0.03
-_MOST_ENLARGED = 1.8  # a drawing that is meant to be small stays small
+MOST_ENLARGED = 1.8  # a drawing that is meant to be small stays small
 _PAPER, _INK = "#ffffff", "#24262b"
 _KEYLINE = 26.0  # units: half of it shows around the drawing
 _ALIKE = 0.14  # Oklab distance below which two neighbouring areas run together
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Canvas:
     @classmethod
     def of(cls, plan: GenerationPlan) -> Canvas:
         """The canvas of the plan's proportions."""
-        unit = _SHORT_SIDE / min(plan.width, plan.height)
+        unit = SHORT_SIDE / min(plan.width, plan.height)
         return cls(round(plan.width * unit, 3), round(plan.height * unit, 3))
 
 
@@ -61,6 +64,15 @@ class Placement:
 
     scale: float
     shift: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A traced drawing and every place on the canvas that it goes to."""
+
+    shapes: Sequence[Shape]  # bottom first
+    placements: tuple[Placement, ...]
+    keyline: Shape | None = None  # the silhouette, drawn below with a wide line around it
 
 
 def place(box: Box | None, canvas: Canvas, emblem: Emblem | None, *, bleed: bool) -> Placement:
@@ -76,16 +88,16 @@ def place(box: Box | None, canvas: Canvas, emblem: Emblem | None, *, bleed: bool
     rise = 0.0
     if emblem is not None:
         shape = SHAPES[emblem.shape]
-        full = _SHORT_SIDE * (1.0 - 2.0 * _EMBLEM_MARGIN)
+        full = SHORT_SIDE * (1.0 - 2.0 * _EMBLEM_MARGIN)
         scale = full * min(
             shape.room / max(width, height), shape.room_across / float(np.hypot(width, height))
         )
         rise = shape.rise * full
     elif bleed:
-        box, scale = (0.0, 0.0, FRAME, FRAME), _OVERSHOOT * _SHORT_SIDE / FRAME
+        box, scale = (0.0, 0.0, FRAME, FRAME), _OVERSHOOT * SHORT_SIDE / FRAME
     else:
-        scale = _SHORT_SIDE * (1.0 - 2.0 * _MARGIN) / max(width, height)
-    scale = min(scale, _MOST_ENLARGED * _SHORT_SIDE / FRAME)
+        scale = SHORT_SIDE * (1.0 - 2.0 * MARGIN) / max(width, height)
+    scale = min(scale, MOST_ENLARGED * SHORT_SIDE / FRAME)
     middle = (canvas.width / 2, canvas.height / 2 - rise)
     shift = (
         middle[0] - scale * (box[0] + box[2]) / 2,
@@ -122,19 +134,8 @@ def opposite(colour: str) -> str:
     return _PAPER if light < 0.82 else _INK
 
 
-def document(
-    shapes: list[Shape],
-    placement: Placement,
-    canvas: Canvas,
-    plan: GenerationPlan,
-    *,
-    keyline: Shape | None = None,
-) -> str:
-    """The whole picture as SVG.
-
-    Args:
-        keyline: the drawing's silhouette, drawn below it with a wide line around it.
-    """
+def document(laid: Sequence[Laid], canvas: Canvas, plan: GenerationPlan) -> str:
+    """The whole picture as SVG: ground, emblem, then each drawing wherever it was laid."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {canvas.width:g} {canvas.height:g}">'
     ]
@@ -143,21 +144,24 @@ def document(
             f'<rect width="{canvas.width:g}" height="{canvas.height:g}" fill="{plan.background}"/>'
         )
     if plan.emblem is not None:
-        reach = round(_SHORT_SIDE * (0.5 - _EMBLEM_MARGIN), 1)
+        reach = round(SHORT_SIDE * (0.5 - _EMBLEM_MARGIN), 1)
         path = SHAPES[plan.emblem.shape].path(
             round(canvas.width / 2, 1), round(canvas.height / 2, 1), reach
         )
         parts.append(f'<path fill="{plan.emblem.colour}" d="{path}"/>')
-    if keyline is not None:
-        colour = to_hex(keyline.colour)
-        parts.append(
-            f'<path fill="{colour}" stroke="{colour}" stroke-width="{_KEYLINE:g}" '
-            f'stroke-linejoin="round" d="{_path_data(keyline.outlines, placement)}"/>'
-        )
-    parts.extend(
-        f'<path fill="{to_hex(shape.colour)}" d="{_path_data(shape.outlines, placement)}"/>'
-        for shape in shapes
-    )
+    keyline = _KEYLINE / plan.num_things**0.5  # thinner around smaller drawings
+    for one in laid:
+        for placement in one.placements:
+            if one.keyline is not None:
+                colour = to_hex(one.keyline.colour)
+                parts.append(
+                    f'<path fill="{colour}" stroke="{colour}" stroke-width="{keyline:.3g}" '
+                    f'stroke-linejoin="round" d="{_path_data(one.keyline.outlines, placement)}"/>'
+                )
+            parts.extend(
+                f'<path fill="{to_hex(shape.colour)}" d="{_path_data(shape.outlines, placement)}"/>'
+                for shape in one.shapes
+            )
     parts.append("</svg>")
     return "\n".join(parts)
 

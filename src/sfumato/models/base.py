@@ -54,12 +54,16 @@ class Conditioning:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sketch:
-    """What a model drew, before it is cleaned, tinted, traced and placed."""
+    """What a model drew, before it is cleaned, tinted, traced and placed.
 
-    pixels: NDArray[np.uint8]  # (s, s, 4) sRGB, straight alpha, s = the model's own size
+    A picture of several things has one entry in ``pixels`` and ``conds`` for each of
+    ``plan.drawings``; all others have one.
+    """
+
+    pixels: tuple[NDArray[np.uint8], ...]  # (s, s, 4) sRGB, straight alpha, s = the model's size
     plan: GenerationPlan  # for this picture alone
     index: int  # of the picture in the plan it came from
-    cond: Conditioning | None  # a batch of one; None where the model encodes nothing
+    conds: tuple[Conditioning, ...]  # batches of one; empty where the model encodes nothing
     seconds: float
 
 

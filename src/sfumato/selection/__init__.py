@@ -23,9 +23,15 @@ from typing import Any
 
 from sfumato import models
 from sfumato.errors import Cancelled, RequestError
-from sfumato.generate import as_request
 from sfumato.parallel import in_order
-from sfumato.request import Event, GeneratedImage, GenerationPlan, GenerationRequest, OnEvent
+from sfumato.request import (
+    Event,
+    GeneratedImage,
+    GenerationPlan,
+    GenerationRequest,
+    OnEvent,
+    as_request,
+)
 from sfumato.selection.one import choose_one, first_seed
 from sfumato.selection.rules import (
     DEFAULT_SKETCHES,

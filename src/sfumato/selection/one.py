@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato import clip
+from sfumato.clip import PictureTextModel
 from sfumato.clip.rank import Query, Ranked, rank
 from sfumato.errors import Cancelled, RequestError
 from sfumato.finish.flatten import texture
@@ -234,15 +235,48 @@ def _rank(sketches: list[Sketch], ranker: str | None) -> list[Ranked]:
 
     Every candidate will get the asked tint and ground, so those say nothing. What is drawn
     restlessly is traced into slivers; it has to be closer by as much as it is restless.
+    A picture of several things is worth as much as the worst of its drawings.
     """
-    pixels = [one.pixels for one in sketches]
-    ranking = rank(pixels, Query(subject=sketches[0].plan.subject), clip.load(ranker))
-    chosen = sorted(ranking, key=lambda entry: -worth(entry.closeness, pixels[entry.index]))
-    if chosen[0] is not ranking[0]:
-        calm, subject = chosen[0], sketches[0].plan.subject
+    model = clip.load(ranker)
+    rankings = []
+    for number, drawing in enumerate(sketches[0].plan.drawings):
+        pixels = [one.pixels[number] for one in sketches]
+        rankings.append(_rank_drawings(pixels, drawing.subject, model))
+    if len(rankings) == 1:
+        return [entry for entry, _ in rankings[0]]
+    return _by_the_worst(rankings, sketches[0].plan.subject)
+
+
+def _rank_drawings(
+    pixels: list[NDArray[np.uint8]], subject: str, model: PictureTextModel
+) -> list[tuple[Ranked, float]]:
+    """(H, W, 4) drawings of one subject and what each is worth, best first."""
+    ranking = rank(pixels, Query(subject=subject), model)
+    valued = [(entry, worth(entry.closeness, pixels[entry.index])) for entry in ranking]
+    chosen = sorted(valued, key=lambda pair: -pair[1])
+    if chosen[0] is not valued[0]:
+        calm, value = chosen[0]
         why = f"drawn most cleanly of those close to “{subject}” ({calm.closeness:.2f})"
-        chosen[0] = replace(calm, why=why)
+        chosen[0] = replace(calm, why=why), value
     return chosen
+
+
+def _by_the_worst(rankings: list[list[tuple[Ranked, float]]], subject: str) -> list[Ranked]:
+    """Pictures of several things in one order, from the order of each of the things."""
+    worst: dict[int, tuple[float, float]] = {}
+    for ranking in rankings:
+        for entry, value in ranking:
+            worst[entry.index] = min(
+                (value, entry.closeness), worst.get(entry.index, (value, entry.closeness))
+            )
+    order = sorted(worst, key=lambda index: -worst[index][0])
+    why = f"whose least sure drawing is closest to “{subject}”"
+    return [
+        replace(entry, closeness=worst[index][1], why=f"{why} ({worst[index][1]:.2f})")
+        for index in order
+        for entry, _ in rankings[0]
+        if entry.index == index
+    ]
 
 
 def worth(closeness: float, pixels: NDArray[np.uint8]) -> float:

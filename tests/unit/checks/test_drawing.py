@@ -28,7 +28,7 @@ def cond(known: float = 1.0, nearest: str = "fox") -> Conditioning:
 def form_of(pixels: Pixels, plan: GenerationPlan) -> list[str]:
     """What the checks say about a disc, but for those that know that it is no fox."""
     known = ("subject_mismatch", "near_copy")
-    found = run_checks(pixels, plan, cond())
+    found = run_checks(pixels, plan, [cond()])
     return [finding.message for finding in found if finding.check not in known]
 
 
@@ -193,26 +193,26 @@ class TestWrongColour:
 class TestUnknownSubject:
     def test_names_the_nearest(self) -> None:
         (found,) = drawing.unknown_subject(
-            Look(disc(), plan_of(subject="quokka"), cond(known=0.4, nearest="kangaroo"))
+            Look(disc(), plan_of(subject="quokka"), [cond(known=0.4, nearest="kangaroo")])
         )
         assert "'quokka'" in found.message and "'kangaroo'" in found.message
 
     def test_a_relative_is_a_note(self) -> None:
         (found,) = drawing.unknown_subject(
-            Look(disc(), plan_of(subject="tabby kitten"), cond(known=0.75, nearest="kitten"))
+            Look(disc(), plan_of(subject="tabby kitten"), [cond(known=0.75, nearest="kitten")])
         )
         assert found.severity == "note"
         assert "'tabby kitten'" in found.message and "'kitten'" in found.message
 
     def test_without_a_nearest(self) -> None:
-        (found,) = drawing.unknown_subject(Look(disc(), plan_of(), cond(known=0.1, nearest="")))
+        (found,) = drawing.unknown_subject(Look(disc(), plan_of(), [cond(known=0.1, nearest="")]))
         assert found.message.endswith("'fox'.")
 
-    @pytest.mark.parametrize("given", [None, cond(known=0.95)])
-    def test_known_or_unasked(self, given: Conditioning | None) -> None:
+    @pytest.mark.parametrize("given", [[], [cond(known=0.95)]])
+    def test_known_or_unasked(self, given: list[Conditioning]) -> None:
         assert drawing.unknown_subject(Look(disc(), plan_of(), given)) == []
 
 
 def test_worst_first() -> None:
-    found = run_checks(np.zeros((SIDE, SIDE, 4), np.uint8), plan_of(), cond(known=0.2))
+    found = run_checks(np.zeros((SIDE, SIDE, 4), np.uint8), plan_of(), [cond(known=0.2)])
     assert [finding.severity for finding in found] == ["error", "warning"]

@@ -238,7 +238,7 @@ def test_damaged_plan(plan: str, tmp_path: Path) -> None:
 
 
 def test_plan_of_a_newer_sfumato_says_so(make_image: MakeImage, tmp_path: Path) -> None:
-    newer = make_image().plan.to_json().replace('"schema":1', '"schema":2')
+    newer = make_image().plan.to_json().replace('"schema":2', '"schema":3')
     assert "version" in _error(_with_plan(tmp_path, newer)).hint
 
 

@@ -12,6 +12,7 @@ import pytest
 from sfumato.errors import BackendError
 from sfumato.finish.compose import (
     Canvas,
+    Laid,
     Placement,
     document,
     glyph_colour,
@@ -67,9 +68,10 @@ def test_a_drawing_stays_inside_its_emblem(shape: str, make_plan: MakePlan) -> N
     emblem = Emblem(shape=shape, colour="#204080")
     plan = make_plan(width=512, height=512, emblem=emblem)
     box = (0.0, 0.0, FRAME, 0.8 * FRAME)
-    svg = document([box_shape(*box)], place(box, SQUARE, emblem, bleed=False), SQUARE, plan)
+    where = place(box, SQUARE, emblem, bleed=False)
+    svg = document([Laid([box_shape(*box)], (where,))], SQUARE, plan)
     pixels = render(svg, 512, 512)
-    alone = render(document([], Placement(1.0, (0.0, 0.0)), SQUARE, plan), 512, 512)
+    alone = render(document([], SQUARE, plan), 512, 512)
     outside = alone[..., 3] < 128
     if shape == "ring":  # its hole belongs to the emblem
         y, x = np.mgrid[:512, :512] - 255.5
@@ -107,7 +109,7 @@ def test_a_glyph_takes_the_colour_that_shows() -> None:
 def test_the_document_is_small_and_says_what_it_should(make_plan: MakePlan) -> None:
     plan = make_plan(background="#fdf3d8", emblem=Emblem(shape="circle", colour="#204080"))
     shape = box_shape(1 / 3, 2.0, 30.0, 40.0)
-    svg = document([shape], Placement(2.0, (1.0, 1.0)), SQUARE, plan, keyline=shape)
+    svg = document([Laid([shape], (Placement(2.0, (1.0, 1.0)),), shape)], SQUARE, plan)
     root = ElementTree.fromstring(svg)
     assert root.get("viewBox") == "0 0 1024 1024"
     assert [child.tag.rpartition("}")[2] for child in root] == ["rect", "path", "path", "path"]
@@ -116,7 +118,7 @@ def test_the_document_is_small_and_says_what_it_should(make_plan: MakePlan) -> N
 
 
 def test_transparent_means_no_rectangle(make_plan: MakePlan) -> None:
-    assert "<rect" not in document([], Placement(1.0, (0.0, 0.0)), SQUARE, make_plan())
+    assert "<rect" not in document([], SQUARE, make_plan())
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_transparent_means_no_rectangle(make_plan: MakePlan) -> None:
 )
 def test_rendered_to_the_pixel(width: int, height: int, make_plan: MakePlan) -> None:
     plan = make_plan(width=width, height=height, background="#204080")
-    svg = document([], Placement(1.0, (0.0, 0.0)), Canvas.of(plan), plan)
+    svg = document([], Canvas.of(plan), plan)
     pixels = render(svg, width, height)
     assert pixels.shape == (height, width, 4) and pixels.dtype == np.uint8
     assert (pixels == (0x20, 0x40, 0x80, 255)).all()

@@ -30,13 +30,13 @@ def main_name(pixels: Pixels) -> str:
 def test_pixels_have_the_asked_size(
     kind: str, width: int, height: int, rough_face: Pixels, make_plan: MakePlan
 ) -> None:
-    done = finish(rough_face, make_plan(width=width, height=height, finish=kind))
+    done = finish([rough_face], make_plan(width=width, height=height, finish=kind))
     assert done.pixels.shape == (height, width, 4) and done.pixels.dtype == np.uint8
     assert (done.svg is None) == (kind == "raster")
 
 
 def test_a_rough_face_becomes_clean_paths(rough_face: Pixels, make_plan: MakePlan) -> None:
-    done = finish(rough_face, make_plan(width=512, height=512))
+    done = finish([rough_face], make_plan(width=512, height=512))
     assert done.svg is not None
     root = ElementTree.fromstring(done.svg)
     assert [path.tag.rpartition("}")[2] for path in root] == ["path"] * 3
@@ -48,7 +48,7 @@ def test_a_rough_face_becomes_clean_paths(rough_face: Pixels, make_plan: MakePla
 
 
 def test_eyes_are_kept_and_round(rough_face: Pixels, make_plan: MakePlan) -> None:
-    pixels = finish(rough_face, make_plan(width=512, height=512)).pixels
+    pixels = finish([rough_face], make_plan(width=512, height=512)).pixels
     black = (pixels[..., :3].max(axis=2) < 70) & (pixels[..., 3] == 255)
     # 14 x 20 of a head 160 wide, which now is 0.88 of 512 wide
     scale = 0.88 * 512 / 160
@@ -60,7 +60,7 @@ def test_a_raster_finish_keeps_the_texture_that_paths_lose(
     rough_face: Pixels, make_plan: MakePlan
 ) -> None:
     def colours(kind: str) -> int:
-        pixels = finish(rough_face, make_plan(finish=kind)).pixels
+        pixels = finish([rough_face], make_plan(finish=kind)).pixels
         return len(np.unique(pixels[pixels[..., 3] == 255], axis=0))
 
     assert colours("raster") > 10 * colours("vector")
@@ -68,7 +68,7 @@ def test_a_raster_finish_keeps_the_texture_that_paths_lose(
 
 def test_both_finishes_put_the_drawing_in_one_place(face: Pixels, make_plan: MakePlan) -> None:
     vector, raster = (
-        finish(face, make_plan(finish=kind)).pixels[..., 3] > 127 for kind in FINISHES
+        finish([face], make_plan(finish=kind)).pixels[..., 3] > 127 for kind in FINISHES
     )
     assert (vector != raster).mean() < 0.004
 
@@ -76,7 +76,7 @@ def test_both_finishes_put_the_drawing_in_one_place(face: Pixels, make_plan: Mak
 @pytest.mark.parametrize("kind", FINISHES)
 def test_the_drawing_is_centred(kind: str, face: Pixels, make_plan: MakePlan) -> None:
     moved = np.roll(face, (-30, 25), axis=(0, 1))
-    alpha = finish(moved, make_plan(width=200, height=200, finish=kind)).pixels[..., 3] > 127
+    alpha = finish([moved], make_plan(width=200, height=200, finish=kind)).pixels[..., 3] > 127
     rows, columns = np.nonzero(alpha.any(axis=1))[0], np.nonzero(alpha.any(axis=0))[0]
     for edges in (rows, columns):
         assert edges[0] + edges[-1] == pytest.approx(199, abs=2)
@@ -87,15 +87,15 @@ def test_the_drawing_is_centred(kind: str, face: Pixels, make_plan: MakePlan) ->
 @pytest.mark.parametrize("tint", ["blue", "green", "black", "white"])
 def test_tints(kind: str, tint: str, rough_face: Pixels, make_plan: MakePlan) -> None:
     plan = make_plan(tint=parse_colour(tint), tint_name=tint, finish=kind)
-    assert main_name(finish(rough_face, make_plan(finish=kind)).pixels) == "orange"
-    assert main_name(finish(rough_face, plan).pixels) == tint
+    assert main_name(finish([rough_face], make_plan(finish=kind)).pixels) == "orange"
+    assert main_name(finish([rough_face], plan).pixels) == tint
 
 
 @pytest.mark.parametrize("kind", FINISHES)
 def test_ground_and_emblem(kind: str, face: Pixels, make_plan: MakePlan) -> None:
     emblem = Emblem(shape="circle", colour="#1d2f63")
     plan = make_plan(background="#fdf3d8", emblem=emblem, finish=kind)
-    pixels = finish(face, plan).pixels
+    pixels = finish([face], plan).pixels
     assert (pixels[..., 3] == 255).all()
     assert pixels[2, 2, :3].tolist() == [0xFD, 0xF3, 0xD8]
     assert pixels[128, 16, :3].tolist() == [0x1D, 0x2F, 0x63]
@@ -107,19 +107,19 @@ def test_a_black_glyph_turns_white_on_a_dark_emblem(make_plan: MakePlan) -> None
     glyph = np.zeros((128, 128, 4), np.uint8)
     glyph[30:100, 40:90] = (16, 16, 16, 255)
     plan = make_plan(emblem=Emblem(shape="circle", colour="#1d2f63"))
-    assert finish(glyph, plan).pixels[128, 128].tolist() == [255, 255, 255, 255]
+    assert finish([glyph], plan).pixels[128, 128].tolist() == [255, 255, 255, 255]
 
 
 def test_an_orange_drawing_on_orange_gets_a_line_around(face: Pixels, make_plan: MakePlan) -> None:
     plan = make_plan(emblem=Emblem(shape="square", colour="#f58a1f"))
-    svg = finish(face, plan).svg
+    svg = finish([face], plan).svg
     assert svg is not None and 'stroke="#ffffff"' in svg
 
 
 def test_a_scene_fills_its_square(make_plan: MakePlan) -> None:
     scene = np.full((128, 128, 4), 255, np.uint8)
     scene[:64, :, :3], scene[64:, :, :3] = (90, 170, 240), (70, 160, 80)
-    pixels = finish(scene, make_plan()).pixels
+    pixels = finish([scene], make_plan()).pixels
     assert (pixels[..., 3] == 255).all()
     assert basic_name(pixels[0, 0, :3]) == "blue" and basic_name(pixels[-1, -1, :3]) == "green"
 
@@ -130,9 +130,9 @@ def test_same_pixels_every_time_and_in_any_thread(
 ) -> None:
     plan = make_plan(finish=kind, tint=parse_colour("blue"), tint_name="blue")
     before = rough_face.copy()
-    alone = finish(rough_face, plan)
+    alone = finish([rough_face], plan)
     with ThreadPoolExecutor(3) as pool:
-        others = list(pool.map(lambda _: finish(rough_face, plan), range(3)))
+        others = list(pool.map(lambda _: finish([rough_face], plan), range(3)))
     assert all(np.array_equal(alone.pixels, other.pixels) for other in others)
     assert all(alone.svg == other.svg for other in others)
     assert np.array_equal(before, rough_face)  # the input is nobody's to change
@@ -170,11 +170,11 @@ def test_nothing_breaks_it(name: str, kind: str, make_plan: MakePlan) -> None:
         tint_name="red",
         emblem=Emblem(shape="shield", colour="#204080"),
     )
-    done = finish(degenerate()[name], plan)
+    done = finish([degenerate()[name]], plan)
     assert done.pixels.shape == (128, 128, 4)
     assert done.svg is None or len(done.svg) < 60_000
 
 
 def test_what_is_no_square_of_rgba_is_the_models_fault(make_plan: MakePlan) -> None:
     with pytest.raises(BackendError, match=r"\(3, 4, 4\)"):
-        finish(np.zeros((3, 4, 4), np.uint8), make_plan())
+        finish([np.zeros((3, 4, 4), np.uint8)], make_plan())
