@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -335,11 +335,20 @@ class GenerationPlan:
 
     def for_image(self, index: int) -> GenerationPlan:
         """The plan of one picture alone: same pixels as inside the batch."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        values["seeds"] = (self.seeds[index],)
-        values["styles"] = (self.styles[index],)
-        values["variation_seeds"] = self.variation_seeds[index : index + 1]
-        return GenerationPlan(**values)
+        return self.for_images((index,))
+
+    def for_images(self, indexes: Sequence[int]) -> GenerationPlan:
+        """The plan of some of the pictures, in this order: same pixels as among all of them."""
+        return replace(
+            self,
+            seeds=tuple(self.seeds[index] for index in indexes),
+            styles=tuple(self.styles[index] for index in indexes),
+            variation_seeds=(
+                tuple(self.variation_seeds[index] for index in indexes)
+                if self.variation_seeds
+                else ()
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, keys sorted by the order of the fields."""

@@ -16,7 +16,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Literal
 
 from sfumato import models
-from sfumato.errors import Cancelled, SfumatoError
+from sfumato.errors import Cancelled, SfumatoError, StorageError
 from sfumato.gallery.identity import derived_id
 from sfumato.generate import generate
 from sfumato.jobs.claims import Claim
@@ -136,8 +136,9 @@ class Drawing:
     def _draw_what_is_missing(self, request: GenerationRequest) -> None:
         finished = self.claim.finished_indexes()
         missing = [index for index in range(request.num_images) if index not in finished]
+        steps = request.num_inference_steps or models.spec_of(request.model).num_inference_steps
         for index in finished:
-            self._progress.finish(index)
+            self._progress.finish(index, steps)
         if not missing:
             return
 
@@ -238,8 +239,11 @@ class _Tracker:
         with self._lock:
             self._previews[image] = step
 
-    def finish(self, image: int) -> None:
+    def finish(self, image: int, steps: int = 1) -> None:
+        """A picture is stored; ``steps`` were taken where nothing was heard of them here."""
         with self._lock:
+            total = self._steps[image][1] or steps
+            self._steps[image] = total, total
             self._shares[image] = 1.0
 
     def now(self) -> Progress:
@@ -267,28 +271,25 @@ class _Previewer:
         due = self._due.setdefault(event.image, now + _PREVIEW_SECONDS / 2)
         if event.preview is None or now < due or event.step == event.total:
             return
-        self._folder.write_cache(
-            self._folder.preview(self._job_id, event.image), _png(event.preview()[0])
-        )
-        progress.preview(event.image, event.step)
+        png = _png(event.preview()[0])
+        with suppress(StorageError):  # nobody's drawing fails of a preview that cannot be kept
+            self._folder.write_cache(self._folder.preview(self._job_id, event.image), png)
+            progress.preview(event.image, event.step)
         cost = time.monotonic() - now
         self._due[event.image] = now + max(_PREVIEW_SECONDS, cost / _PREVIEW_SHARE)
 
     def clear(self, num_images: int) -> None:
         """Previews of an ended job are of no use."""
         for index in range(num_images):
-            self._folder.preview(self._job_id, index).unlink(missing_ok=True)
+            with suppress(OSError):
+                self._folder.preview(self._job_id, index).unlink()
 
 
 def _plan_of(request: GenerationRequest, indexes: list[int]) -> GenerationPlan:
     """The plan of some of a request's pictures: the same pixels as among all of them."""
     model = models.load(request.model)
     plan = make_plan(request, model.spec, model.fingerprint(), model.suggest_styles)
-    return replace(
-        plan,
-        seeds=tuple(plan.seeds[index] for index in indexes),
-        styles=tuple(plan.styles[index] for index in indexes),
-    )
+    return plan.for_images(indexes)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

@@ -65,8 +65,11 @@ def test_pictures_are_those_that_the_request_draws(queue: JobQueue, ask: Ask) ->
         assert picture.collections == ("foxes",)
 
 
-def test_an_attempt_goes_on_where_the_last_one_died(own: JobQueue, ask: Ask) -> None:
-    job = own.submit(ask(num_images=4, seed=11))
+@pytest.mark.parametrize("options", [{}, {"variation_seed": 5, "variation_strength": 0.25}])
+def test_an_attempt_goes_on_where_the_last_one_died(
+    own: JobQueue, ask: Ask, options: dict[str, Any]
+) -> None:
+    job = own.submit(ask(num_images=4, seed=11, **options))
     first = own.claim("w")
     assert first is not None
     whole = generate(job.request).images
@@ -86,6 +89,33 @@ def test_an_attempt_goes_on_where_the_last_one_died(own: JobQueue, ask: Ask) -> 
     assert own.library.heal().whole
     stored = [e.data["index"] for e in own.read_events(job.id) if e.kind == "picture"]
     assert stored == [0, 2, 1, 3]
+
+
+@pytest.mark.usefixtures("slow_steps")
+def test_pictures_of_an_earlier_attempt_are_told_as_done(own: JobQueue, ask: Ask) -> None:
+    job = own.submit(ask(num_images=2, num_inference_steps=20, threads=1))
+    first = own.claim("w")
+    assert first is not None
+    image = generate(job.request).images[0]
+    first.store(own.library.prepare(image, derived_id(job.id, 0), job=(job.id, 0)), 0)
+    own.abandon("w", "it died")
+    thread = threading.Thread(target=begin(own).run)
+    thread.start()
+    told = [e.data["steps"] for e in own.events(job.id, timeout=60) if e.kind == "progress"]
+    thread.join(60)
+    assert told
+    assert {tuple(first) for first, _ in told} == {(20, 20)}
+
+
+def test_a_preview_that_cannot_be_written_is_done_without(
+    own: JobQueue, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "_PREVIEW_SECONDS", 0.0)
+    place = own.library.folder.root / "cache" / "previews"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("in the way of the folder")
+    job, outcome = run(own, ask(num_inference_steps=8))
+    assert (job.state, job.error, outcome) == ("done", None, "ended")
 
 
 def test_a_job_whose_pictures_are_all_there_is_only_ended(own: JobQueue, ask: Ask) -> None:
