@@ -6,6 +6,8 @@ modules import NumPy, Pillow, rich and the engine only inside the functions that
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import os
 import sys
@@ -117,6 +119,8 @@ def run(args: list[str] | None = None) -> NoReturn:
     in the command itself end with 2, an interruption with 130, a bug in sfumato with 70.
     """
     _never_fail_to_print()
+    # a process that ends need not look for garbage once more: a tenth of a quick command's time
+    atexit.register(gc.freeze)
     sys.exit(_run(args))
 
 

@@ -84,7 +84,8 @@ def _coarse(
         if not all(isinstance(row[1], bytes) and len(row[1]) == query.nbytes for row in rows):
             raise sqlite3.DatabaseError("a vector has another length")
         joined = b"".join(row[1] for row in rows)
-        scores = np.frombuffer(joined, "<f4").reshape(len(rows), len(query)) @ query
+        with np.errstate(all="ignore"):  # a damaged vector holds any number: found out below
+            scores = np.frombuffer(joined, "<f4").reshape(len(rows), len(query)) @ query
     if not np.isfinite(scores).all():
         raise sqlite3.DatabaseError("a vector is not finite")
     return ids, scores

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sfumato import clip
+from sfumato.clip.base import PictureTextModel
 from sfumato.clip.index import Hit, Index, UpdateReport, default_index_path, picture_vector
 from sfumato.clip.labels import embed_labels
 from sfumato.errors import RequestError, StorageError
@@ -65,14 +70,30 @@ def search(
         raise RequestError(f"The limit is {limit}.", hint="Ask for at least one picture.")
     loaded = clip.load(model)
     words = isinstance(query, str)
-    vector = embed_labels([str(query)], loaded)[0] if words else picture_vector(query, loaded)
-    with Index.open(index or default_index_path(folder), loaded) as opened:
-        report = opened.update(folder, on_progress)
-        if report.added + report.kept + report.moved == 0:
-            raise _nothing_there(Path(folder), report)
-        hidden = [] if words else [query]
-        hits = opened.search(vector, limit, folder=folder, without=hidden)
-        return SearchResult(hits=tuple(hits), report=report, remark=opened.remark)
+    # words are read beside the walk through the folder, which takes as long
+    with ThreadPoolExecutor(1) as beside:
+        vector = beside.submit(_vector_of, query, loaded)
+        if not words:
+            vector.result()  # of a picture that cannot be read people hear before a long walk
+        with Index.open(index or default_index_path(folder), loaded) as opened:
+            report = opened.update(folder, on_progress)
+            if report.added + report.kept + report.moved == 0:
+                raise _nothing_there(Path(folder), report)
+            hidden = [] if words else [query]
+            remark = opened.remark
+            hits = opened.search(vector.result(), limit, folder=folder, without=hidden)
+            if opened.remark != remark:  # damage in the vectors shows only now, and emptied it
+                report = opened.update(folder, on_progress)
+                hits = opened.search(vector.result(), limit, folder=folder, without=hidden)
+            return SearchResult(hits=tuple(hits), report=report, remark=opened.remark)
+
+
+def _vector_of(query: str | os.PathLike[str], model: PictureTextModel) -> NDArray[np.float32]:
+    """(D,) unit: of words in several phrasings, or of a picture."""
+    if isinstance(query, str):
+        vector: NDArray[np.float32] = embed_labels([query], model)[0]
+        return vector
+    return picture_vector(query, model)
 
 
 def _nothing_there(folder: Path, report: UpdateReport) -> StorageError:

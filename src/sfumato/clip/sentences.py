@@ -26,7 +26,7 @@ from sfumato.models.catalogue import verified_bytes
 
 MAX_TOKENS = 24
 WIDTH = 384
-_PART = 16  # texts that a thread takes at a time
+_PART = 16  # texts that a thread takes at a time, at most
 
 
 @lru_cache(maxsize=4)
@@ -68,7 +68,9 @@ class SentenceEncoder:
     def encode_all(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """N texts to (N, 384) unit float32, each exactly what ``encode`` says of it alone."""
         different = list(dict.fromkeys(texts))
-        parts = [different[i : i + _PART] for i in range(0, len(different), _PART)]
+        cores = os.cpu_count() or 1
+        size = max(1, min(_PART, -(-len(different) // cores)))  # few texts are shared out as well
+        parts = [different[i : i + size] for i in range(0, len(different), size)]
 
         def read(part: list[str]) -> list[NDArray[np.float32]]:
             return [self.encode(text) for text in part]
@@ -76,7 +78,7 @@ class SentenceEncoder:
         if len(parts) <= 1:
             known = dict(zip(different, read(different), strict=True))
         else:
-            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            with ThreadPoolExecutor(cores) as pool:
                 rows = (row for part in pool.map(read, parts) for row in part)
                 known = dict(zip(different, rows, strict=True))
         if not texts:

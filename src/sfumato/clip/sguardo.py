@@ -52,12 +52,12 @@ class Sguardo:
     calibration: Calibration | None
 
     def __init__(self, folder: Path) -> None:
-        """Start the model in ``folder``; its text half is started when a text is first read."""
+        """Read and verify the model in ``folder``; each half starts when it is first needed."""
         self._sheet = read_sheet(folder)
         self.spec = _spec(folder.name, self._sheet)
         found = self._sheet.get("calibration")
         self.calibration = None if found is None else Calibration.from_sheet(found)
-        self._picture = open_session(weight_bytes(folder, self._sheet, "picture.onnx"))
+        self._network = weight_bytes(folder, self._sheet, "picture.onnx")
         self._reading = open_session(weight_bytes(folder, self._sheet, "reading.onnx"))
 
     def encode_pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -65,11 +65,12 @@ class Sguardo:
         parts = [pictures[i : i + _PART] for i in range(0, len(pictures), _PART)]
         if not parts:
             return np.zeros((0, self.spec.dimensions), np.float32)
+        session = self._picture
         if len(parts) == 1:
-            return self._look(parts[0])
+            return _look(session, parts[0])
         # framing and the network both release the interpreter lock
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            return np.concatenate(list(pool.map(self._look, parts)))
+            return np.concatenate(list(pool.map(lambda part: _look(session, part), parts)))
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """N texts: (N, D) unit float32. A text is cut after 24 tokens."""
@@ -77,9 +78,10 @@ class Sguardo:
             return np.zeros((0, self.spec.dimensions), np.float32)
         return run_session(self._reading, sentences=self._sentences.encode_all(texts))
 
-    def _look(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        framed = np.stack([frame(picture, SIDE) for picture in pictures])  # (n, 64, 64, 4)
-        return run_session(self._picture, pictures=framed)
+    @cached_property
+    def _picture(self) -> Any:
+        """The picture half, started: a search by words in an index may never need it."""
+        return open_session(self._network)
 
     @cached_property
     def _sentences(self) -> SentenceEncoder:
@@ -92,6 +94,11 @@ class Sguardo:
                 hint="Train it again with this version, or reinstall the version it came from.",
             )
         return encoder_of(TEXT_FOLDER, digests["text.onnx"], digests["vocab.txt"])
+
+
+def _look(session: Any, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    framed = np.stack([frame(picture, SIDE) for picture in pictures])  # (n, 64, 64, 4)
+    return run_session(session, pictures=framed)
 
 
 def _spec(name: str, sheet: dict[str, Any]) -> PictureTextSpec:

@@ -6,8 +6,10 @@ import base64
 import io
 import os
 import re
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -54,6 +56,17 @@ def test_words_find_pictures(search: Sfumato) -> None:
     assert all(float(line.split()[0]) > 0.9 for line in lines)
     assert outcome.err == ""
     assert search("something blue", "pictures", "--limit", "1").text.endswith("pictures/blue.png\n")
+
+
+def test_damage_that_only_the_search_meets_is_mended_at_once(search: Sfumato, folder: Path) -> None:
+    index = folder / "index.sqlite"
+    options = ("red", "pictures", "--limit", "1", "--index", str(index))
+    before = search(*options)
+    with closing(sqlite3.connect(index)) as database, database:
+        database.execute("UPDATE vectors SET vector = zeroblob(3)")
+    again = search(*options)
+    assert (again.code, again.text) == (0, before.text)
+    assert "damaged" in again.err
 
 
 def test_a_picture_finds_its_like_but_not_itself(search: Sfumato, folder: Path) -> None:

@@ -285,6 +285,21 @@ def test_scribbles_inside_never_end_in_a_traceback(seed: int) -> None:
         assert "index" in error.one_line()
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, 3e38])
+def test_vectors_that_are_no_directions_are_damage(
+    folder: Path, file: Path, model: Counting, number: float
+) -> None:
+    update(file, folder, model)
+    database = sqlite3.connect(file)
+    damaged = np.full(model.spec.dimensions, number, "<f4").tobytes()
+    database.execute("UPDATE vectors SET vector = ?", (damaged,))
+    database.commit()
+    database.close()
+    with Index.open(file, model) as index:
+        assert index.search(model.encode_texts(["red"])[0], 1) == []
+        assert "damaged" in index.remark
+
+
 @pytest.mark.parametrize("content", [b"not a database", b"SQLite format 3\0" + bytes(100)])
 def test_a_file_of_somebody_else_is_never_touched(
     tmp_path: Path, content: bytes, model: Counting
