@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+LEFTOVERS = ".sfumato-*.tmp"  # what a program that was killed may leave of its writing
+
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:

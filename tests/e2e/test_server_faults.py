@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -231,6 +233,35 @@ def test_a_damaged_database_is_healed_when_the_server_starts(
     assert {picture: digest(server, picture) for picture in before} == before
     assert len(list((library / "set-aside").glob("library-*.db"))) == 1
     drawn(server, prompt="an owl")
+
+
+def test_stars_and_tags_outlive_a_destroyed_header(serve: Serve, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    server = serve(library).listening().ready()
+    (picture,) = drawn(server, num_images=1)
+    said = {"favourite": True, "rating": 5, "tags": ["wild"], "collections": ["best"]}
+    assert server.call("PATCH", f"/api/v1/pictures/{picture}", said).status == 200
+
+    def is_copied() -> bool:
+        for copy in (library / "backups").glob("library-*.db"):
+            with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as opened:
+                return opened.execute("SELECT max(rating) FROM pictures").fetchone() == (5,)
+        return False
+
+    assert server.stop() == 0
+    server = serve(library).listening().ready()
+    server.until(is_copied)
+    newer = drawn(server, prompt="an owl")
+    server.kill()
+    with (library / "library.db").open("rb+") as file:
+        file.write(os.urandom(4096))
+
+    server = serve(library).listening().ready()
+    found = server.call("GET", f"/api/v1/pictures/{picture}").json()
+    assert {name: found[name] for name in said} == said
+    assert {name: digest(server, name) for name in newer} == newer
+    assert "rebuilt from its copy" in server.said()
+    assert len(list((library / "set-aside").glob("library-*.db"))) == 1
 
 
 def test_a_damaged_list_of_keys_lets_nobody_in(serve: Serve, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -242,10 +242,12 @@ Examples:
 def heal(opened: Callable[[], Library], /, as_json: bool, quiet: bool) -> None:
     """Check the database and every file against one another, and mend what can be.
 
-    A damaged database is set aside and rebuilt from the pictures' own files. Pictures whose file
-    is gone stay listed: the file may come back. The exit code is 6 when something is lost.
+    A damaged database is set aside and begun anew from its newest sound copy and the pictures' own
+    files. Pictures whose file is gone stay listed: the file may come back. The exit code is 6 when
+    something is lost.
     """
-    healed = opened().heal()
+    library = opened()
+    healed = library.healed or library.heal()  # what was mended as it was opened is mended
     if as_json:
         print_json(
             {
@@ -254,6 +256,7 @@ def heal(opened: Callable[[], Library], /, as_json: bool, quiet: bool) -> None:
                 "missing": healed.missing,
                 "damaged": healed.damaged,
                 "set_aside": None if healed.set_aside is None else str(healed.set_aside),
+                "restored": None if healed.restored is None else str(healed.restored),
                 "rescued": healed.rescued,
             }
         )
@@ -261,6 +264,8 @@ def heal(opened: Callable[[], Library], /, as_json: bool, quiet: bool) -> None:
         click.echo(f"{counted(healed.checked, 'picture')} checked, {len(healed.added)} added.")
         if healed.set_aside is not None:
             click.echo(f"A damaged database lies in {healed.set_aside}.")
+        if healed.restored is not None:
+            click.echo(f"What files do not say comes from its copy {healed.restored}.")
     if not as_json:
         for identity in healed.missing:
             click.echo(f"missing: {identity}", err=True)
@@ -268,6 +273,15 @@ def heal(opened: Callable[[], Library], /, as_json: bool, quiet: bool) -> None:
             click.echo(f"damaged: {name}", err=True)
     if not healed.whole:
         click.get_current_context().exit(StorageError.exit_code)
+
+
+def back_up_changes(library: Library) -> None:
+    """After stars, tags and the like were changed, copy the database, once an hour at most."""
+    if library.changes:
+        from sfumato.gallery.backup import back_up
+
+        with suppress(StorageError):  # what was asked for is done; the next change tries again
+            back_up(library, min_seconds=3600)
 
 
 COMMANDS = (favourite, rate, tag, collection, trash, restore, purge, import_, heal)

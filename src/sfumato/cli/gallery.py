@@ -47,7 +47,9 @@ def gallery(context: click.Context, folder: Path | None, database: str | None) -
     def opened() -> Library:
         from sfumato.gallery import Library
 
-        return context.with_resource(Library.open(folder, database=database))
+        library = context.with_resource(Library.open(folder, database=database))
+        context.call_on_close(lambda: curate.back_up_changes(library))
+        return library
 
     context.obj = opened
 

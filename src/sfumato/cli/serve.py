@@ -45,6 +45,20 @@ listening = joined(
         help="Processes that draw; each uses all cores.",
     ),
     click.option(
+        "--keep-jobs",
+        type=click.IntRange(1, 36_500),
+        metavar="DAYS",
+        default=30,
+        show_default=True,
+        help="Forget jobs so long after their end; their pictures stay.",
+    ),
+    click.option(
+        "--keep-trash",
+        type=click.IntRange(1, 36_500),
+        metavar="DAYS",
+        help="Delete for good what was in the trash for so long; nothing by default.",
+    ),
+    click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",

@@ -5,6 +5,7 @@
     pictures/2026/11/<id>.png   with its recipe inside; <id>.svg beside it when it has paths
     trash/2026/11/<id>.png      deleted pictures, until the trash is emptied
     cache/                      thumbnails and previews; may be deleted at any time
+    backups/                    copies of the database, a day each
     set-aside/                  corrupt databases that were replaced
 
 A folder without its marker is not ours or not there (a disk that is not mounted): nothing is
@@ -17,11 +18,12 @@ import errno
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sfumato.atomic import replacing, sync_folder, temporary_beside, write_durably
+from sfumato.atomic import LEFTOVERS, replacing, sync_folder, temporary_beside, write_durably
 from sfumato.errors import StorageError
 from sfumato.gallery.identity import is_id, new_id, time_of
 
@@ -160,6 +162,25 @@ class Folder:
         with storage_errors(paths[0]):
             for path in paths:
                 path.unlink(missing_ok=True)
+
+    def tidy(self, older_than_seconds: float) -> int:
+        """Delete previews and half-written files that a crash left so long ago; returns how many.
+
+        Raises: StorageError: one of them cannot be deleted.
+        """
+        before = time.time() - older_than_seconds
+        places = [self.root, self.root / "cache" / "previews", self.root / "backups"]
+        for name in ("pictures", "trash", "cache/thumbnails"):
+            places += (self.root / name).glob("*/*")
+        removed = 0
+        for place in places:
+            wanted = "*" if place.name == "previews" else LEFTOVERS
+            for path in place.glob(wanted):
+                with storage_errors(path), suppress(FileNotFoundError):
+                    if path.is_file() and path.stat().st_mtime < before:
+                        path.unlink()
+                        removed += 1
+        return removed
 
     # ------------------------------------------------------------ who has it open
 

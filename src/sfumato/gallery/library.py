@@ -411,6 +411,13 @@ class Library(Reader):
                 self.folder.remove(row.id, row.format)
         return len(rows)
 
+    def purge_older(self, seconds: float) -> int:
+        """Delete for good what was put in the trash so long ago; returns how many pictures."""
+        old = select(PICTURES.c.id).where(PICTURES.c.trashed_at < DatabaseTime() - seconds)
+        with self.database.read() as connection:
+            identities = connection.execute(old).scalars().all()
+        return self.purge(identities) if identities else 0
+
     # ------------------------------------------------------------ whole library
 
     def export(

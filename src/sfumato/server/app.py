@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,7 @@ from starlette.responses import FileResponse, Response
 from sfumato import __version__
 from sfumato.errors import SfumatoError
 from sfumato.gallery import Library
+from sfumato.gallery.picture import Healed
 from sfumato.jobs import JobQueue, Workers
 from sfumato.server.follow import Follower
 from sfumato.server.keys import KeyStore
@@ -36,8 +38,11 @@ from sfumato.server.schemas.native import job_out
 from sfumato.server.security import Gate
 from sfumato.server.settings import ServerSettings
 from sfumato.server.state import Server
+from sfumato.server.upkeep import Upkeep
 from sfumato.studio import STATIC
+from sfumato.wording import counted
 
+_log = logging.getLogger("sfumato.server")
 _DIALECTS = (
     health, native_jobs, native_pictures, native_studio, openai, automatic1111, automatic1111_facts,
     reference,
@@ -50,6 +55,8 @@ def make_app(settings: ServerSettings) -> FastAPI:
     Raises: StorageError: the library cannot be opened.
     """
     library = Library.open(settings.library, database=settings.database, check=True)
+    if library.healed is not None:
+        _tell_of(library.healed)
     queue = JobQueue(library)
     server = Server(
         settings=settings,
@@ -60,6 +67,12 @@ def make_app(settings: ServerSettings) -> FastAPI:
         ),
         keys=KeyStore(library.folder.root),
         follower=Follower(queue, job_out(queue)),
+        upkeep=Upkeep(
+            queue,
+            keep_jobs=settings.keep_jobs,
+            keep_trash=settings.keep_trash,
+            kept_free=queue.min_free_bytes,
+        ),
     )
     app = FastAPI(
         title="sfumato",
@@ -98,12 +111,21 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
     server: Server = app.state.server
     server.loop = asyncio.get_running_loop()
     await to_thread.run_sync(server.workers.start)
+    server.upkeep.start()
     try:
         yield
     finally:
         server.begin_drain()
         await server.follower.close()
         await to_thread.run_sync(server.finish_drain)
+
+
+def _tell_of(healed: Healed) -> None:
+    since = "its files" if healed.restored is None else f"its copy {healed.restored}"
+    _log.warning(
+        "the database was damaged: rebuilt from %s, %s added, %s missing, %s unreadable",
+        since, counted(len(healed.added), "picture"), len(healed.missing), len(healed.damaged),
+    )  # fmt: skip
 
 
 def _serve_page(app: FastAPI) -> None:

@@ -35,6 +35,8 @@ class ServerSettings:
     tls_key: Path | None = None
     studio: bool = True
     requests_per_minute: int = 6000  # a key's or, without keys, an address's mutations
+    keep_jobs: int = 30  # days after their end that jobs are remembered; their pictures stay
+    keep_trash: int | None = None  # days; None: until somebody empties the trash
     previews: bool = True
     warm: str | None = None  # a model that workers load before the first job comes
     ports: tuple[int, ...] = field(default=())  # further ports that Host may name (tests)
@@ -46,6 +48,8 @@ class ServerSettings:
             raise RequestError(
                 "TLS needs a certificate and its key.", hint="Give --tls-cert and --tls-key."
             )
+        if self.keep_jobs < 1 or (self.keep_trash is not None and self.keep_trash < 1):
+            raise RequestError("Jobs and trash are kept for a day at least.")
         for origin in self.cors_origins:
             if not origin.startswith(("http://", "https://")) or origin.rstrip("/") != origin:
                 raise RequestError(

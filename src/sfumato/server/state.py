@@ -16,6 +16,7 @@ from sfumato.server.follow import Follower
 from sfumato.server.keys import KeyStore
 from sfumato.server.problems import Problem
 from sfumato.server.settings import ServerSettings
+from sfumato.server.upkeep import Upkeep
 
 DRAIN_SECONDS = 22.0  # for running jobs; whoever ends a service gives it 30 s in all
 
@@ -30,6 +31,7 @@ class Server:
     workers: Workers
     keys: KeyStore
     follower: Follower
+    upkeep: Upkeep
     counts: Counter[tuple[str, int]] = field(default_factory=Counter)  # answers: method, status
     waited_for: dict[str, str] = field(default_factory=dict)  # A1111 clients' jobs: id, owner
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))  # for uploads by pages
@@ -52,6 +54,7 @@ class Server:
         self.begin_drain()
         if self._drain is not None:
             self._drain.join()
+        self.upkeep.stop()
         self.library.close()
 
     def _drain_workers(self) -> None:
