@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -34,6 +35,7 @@ _MAX_EMBEDDED = 16 * 1024 * 1024  # pixels of all embedded pictures together
 _MAX_PAINTED = 2e9  # elements times pixels that are rendered in this process: a few seconds
 _MAX_LAYERS = 16  # one in another, each as large as the picture
 _MAX_NESTING = 256  # elements one in another: the renderer recurses, and threads have small stacks
+_MAX_DEPTH = 500  # the same whoever renders it, and references one in another: nobody draws so
 _SECONDS = 15.0  # for a drawing in a process of its own,
 _BYTES = 2 * 1024**3  # and its memory, where the system keeps count
 _MAX_ENTITY = 1024  # characters: Illustrator writes namespaces as entities
@@ -42,9 +44,11 @@ _LAYERING = ("opacity", "mask", "clip-path", "filter", "style", "class")
 _FALLBACK = (512.0, 512.0)  # for a drawing that says nothing about its size
 
 _START = re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|!--|!DOCTYPE|svg)")
-_REFERENCE = re.compile(r"""([\w.-]+:)?href\s*=\s*("[^"]*"|'[^']*')""")
+# a bounded prefix that begins at its beginning: no long word is looked through twice
+_REFERENCE = re.compile(r"""(?<![\w.-])(?:[\w.-]{1,64}:)?href\s*=\s*("[^"]*"|'[^']*')""")
 _EMBEDDED = re.compile(r"\s*data:image/(?:png|jpe?g|gif);base64,", re.IGNORECASE)
 _LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,2})?)\s*([a-z]*|%)\s*")
+_MAX_LENGTH = 64  # characters of a length
 _PIXELS_A_UNIT = {
     "": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0,
     "em": 16.0, "ex": 8.0,
@@ -148,6 +152,17 @@ def _render_apart(options: dict[str, Any]) -> bytes:
     return done.stdout
 
 
+@dataclass(slots=True)
+class _Part:
+    """The root, or an element with an id, and those inside that belong to no part of their own."""
+
+    identity: str
+    elements: int = 0
+    targets: list[str] = field(default_factory=list)  # ids that its elements refer to
+    inside: list[_Part] = field(default_factory=list)
+    total: int = 0  # elements once every reference is followed; 0: not counted yet
+
+
 class _Survey:
     """One pass over a drawing: how large it is, and how much its references make of it."""
 
@@ -158,11 +173,13 @@ class _Survey:
         self._depth = 0
         self._references = 0  # elements that put others into themselves
         self._expansion = 0
-        self._root: dict[str, str] | None = None
+        self._root: dict[str, str] = {}
+        self._whole = _Part("")
         self._elements = 0
-        self._open: list[str] = []  # ids of the elements around
-        self._own: defaultdict[str, int] = defaultdict(int)  # id -> elements inside
-        self._uses: defaultdict[str, list[str]] = defaultdict(list)  # id -> ids used inside
+        self._open: list[_Part] = []  # of each element around
+        self._around: set[str] = set()  # their ids
+        self._parts: defaultdict[str, list[_Part]] = defaultdict(list)
+        self._counted = 0
 
     def read(self, text: str) -> None:
         """Look through the drawing.
@@ -179,11 +196,9 @@ class _Survey:
             raise StorageError(
                 f"The drawing is damaged: {error}.", hint="Use another copy of the file."
             ) from None
-        self._expansion = self._expanded("", {})
+        self._expansion = self._expanded(self._whole)
         if self._expansion > _MAX_ELEMENTS:
-            raise StorageError(
-                "The drawing repeats itself more than 200,000 times.", hint="Simplify it."
-            )
+            raise _endless()
 
     def is_plain(self, side: int) -> bool:
         """Whether rendering it ``side`` pixels large is sure to end soon and in little memory."""
@@ -197,7 +212,7 @@ class _Survey:
 
     def size(self) -> tuple[float, float]:
         """Width and height in pixels, from the root's attributes as CSS reads them."""
-        root = self._root or {}
+        root = self._root
         corners = re.split(r"[\s,]+", root.get("viewBox", "").strip())[2:4]
         view = [_pixels(corner) for corner in corners]
         sides = [_pixels(root.get(name, "")) for name in ("width", "height")]
@@ -215,7 +230,7 @@ class _Survey:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         local = name.rpartition("}")[2]
-        if self._root is None:
+        if not self._elements:
             if local != "svg":
                 raise StorageError(
                     "The file is XML but not an SVG drawing.", hint="Give a picture file."
@@ -228,33 +243,52 @@ class _Survey:
         self._elements += 1
         if self._elements > _MAX_ELEMENTS:
             raise StorageError("The drawing has more than 200,000 parts.", hint="Simplify it.")
-        self._open.append(attributes.get("id", ""))
-        self._depth = max(self._depth, len(self._open))
-        inside = {identity for identity in self._open if identity} | {""}
-        targets = [
+        part = self._part_of(attributes.get("id", ""))
+        part.elements += 1
+        part.targets += [
             value.strip()[1:]
             for key, value in attributes.items()
             if key.rpartition("}")[2] == "href" and value.strip().startswith("#")
         ]
-        targets += re.findall(r"url\(\s*['\"]?#([^)'\"]+)", " ".join(attributes.values()))
-        for identity in inside:
-            self._own[identity] += 1
-            self._uses[identity] += targets
+        part.targets += re.findall(r"url\(\s*['\"]?#([^)'\"]+)", " ".join(attributes.values()))
+        self._open.append(part)
+        self._depth = max(self._depth, len(self._open))
+        if self._depth > _MAX_DEPTH:
+            raise _too_deep()
 
     def _end(self, name: str) -> None:
-        self._open.pop()
+        part = self._open.pop()
+        if self._open and self._open[-1] is not part:
+            self._around.discard(part.identity)
 
-    def _expanded(self, identity: str, known: dict[str, int]) -> int:
-        """Elements of one id once every reference is followed; a cycle counts once."""
-        if identity not in known:
-            known[identity] = 1  # while it is being counted: a cycle ends here, as in the renderer
-            total = self._own[identity]
-            for target in self._uses[identity]:
-                total += self._expanded(target, known) if target in self._own else 0
-                if total > _MAX_ELEMENTS:
-                    break
-            known[identity] = total
-        return known[identity]
+    def _part_of(self, identity: str) -> _Part:
+        """The part that the next element begins, or else the one around it."""
+        if self._open and (not identity or identity in self._around):
+            return self._open[-1]
+        part = _Part(identity)
+        if self._open:
+            self._open[-1].inside.append(part)
+        else:
+            self._whole = part
+        self._around.add(identity)
+        self._parts[identity].append(part)
+        return part
+
+    def _expanded(self, part: _Part, depth: int = 0) -> int:
+        """Elements of one part once every reference is followed; a cycle counts once."""
+        self._counted += 1  # each time adds an element or more to the whole
+        if self._counted > _MAX_ELEMENTS:
+            raise _endless()
+        if depth > _MAX_DEPTH:
+            raise _too_deep()
+        if not part.total:
+            part.total = 1  # while it is being counted: a cycle ends here, as in the renderer
+            total = part.elements
+            for parts in (part.inside, *(self._parts.get(name, ()) for name in part.targets)):
+                for inner in parts:
+                    total += self._expanded(inner, depth + 1)
+            part.total = total
+        return part.total
 
     @staticmethod
     def _refuse_unsafe_entity(name: str, is_parameter: bool, value: str | None, *rest: Any) -> None:
@@ -263,6 +297,19 @@ class _Survey:
                 "The drawing declares XML entities that could hide anything.",
                 hint="Save it again without them.",
             )
+
+
+def _endless() -> StorageError:
+    return StorageError(
+        f"The drawing repeats itself more than {_MAX_ELEMENTS:,} times.", hint="Simplify it."
+    )
+
+
+def _too_deep() -> StorageError:
+    return StorageError(
+        f"The drawing cannot be rendered: its parts lie more than {_MAX_DEPTH} deep in each other.",
+        hint="Take it out of some of its groups.",
+    )
 
 
 def _decode(data: bytes) -> str:
@@ -286,7 +333,7 @@ def _without_strangers(text: str) -> str:
 
     def judge(match: re.Match[str]) -> str:
         nonlocal budget
-        value = match[2][1:-1].lstrip()
+        value = match[1][1:-1].lstrip()
         if value.startswith("#"):
             return match[0]
         if _EMBEDDED.match(value):
@@ -313,7 +360,7 @@ def _embedded_pixels(encoded: str) -> float:
 
 
 def _pixels(length: str) -> float | None:
-    match = _LENGTH.fullmatch(length)
+    match = _LENGTH.fullmatch(length) if len(length) <= _MAX_LENGTH else None
     if match is None or match[2] not in _PIXELS_A_UNIT:
         return None
     pixels = float(match[1]) * _PIXELS_A_UNIT[match[2]]

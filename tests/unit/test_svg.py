@@ -133,6 +133,42 @@ def test_references_that_multiply_are_refused() -> None:
         render_svg(drawing(circle))
 
 
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        ("".join(f'<g id="i{i}">' for i in range(16_000)) + "</g>" * 16_000, "500 deep"),
+        ("".join(f'<g id="i{i}"><use href="#i{i + 1}"/></g>' for i in range(9_000)), "500 deep"),
+        (
+            '<g id="a"/>' * 900 + "".join(f'<g id="{i}"><use href="#a"/></g>' for i in range(900)),
+            "repeats itself",
+        ),
+    ],
+    ids=["parts in parts", "a chain of references", "many of one name"],
+)
+def test_references_and_groups_are_counted_before_they_are_followed(
+    inside: str, words: str
+) -> None:
+    with pytest.raises(StorageError, match=words):
+        render_svg(drawing(inside))
+
+
+def test_names_within_names_are_counted_once() -> None:
+    """400 groups, each with a name, around 2,000 squares: 2,402 elements and not 800,000."""
+    nested = "".join(f'<g id="i{i}">' for i in range(200)) + SQUARE * 2000 + "</g>" * 200
+    assert centre(drawing(nested + nested.replace("id=", "data-x="))) == [255, 0, 0, 255]
+    twins = "".join(f'<g id="twin">{SQUARE}</g>' for _ in range(600))  # each counts for itself
+    assert centre(drawing(twins)) == [255, 0, 0, 255]
+
+
+def test_long_words_are_looked_through_once() -> None:
+    """Letter after letter from each of its letters, these took hours."""
+    word, number = "a" * 1_000_000, "1" * 400_000
+    data = drawing(f"<desc>{word}</desc>{SQUARE}").replace(b'width="20"', b'width="30"', 1)
+    assert centre(data) == [255, 0, 0, 255]
+    longer = data.replace(b'width="30"', f'width="{number}!"'.encode(), 1)
+    assert render_svg(longer)[1] == (20, 10)  # no length: the view box says it
+
+
 def test_a_drawing_that_kills_its_renderer_is_refused() -> None:
     """resvg allocates a pattern's tile, and ends the process when it cannot."""
     tile = (
