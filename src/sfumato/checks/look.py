@@ -280,6 +280,8 @@ class Look:
     def colours(self) -> list[tuple[tuple[int, int, int], float]]:
         """Up to 8 main colours of what was drawn and their shares, largest first."""
         stride = max(1, -(-max(self.drawn.shape) // _COLOUR_SIDE))
+        if not self.drawn[::stride, ::stride].any():
+            stride = 1  # thin lines that lie between the pixels that are kept
         visible = self.small[::stride, ::stride].copy()
         visible[..., 3] = np.where(self.drawn[::stride, ::stride], 255, 0)
         return dominant_colours(visible, 8)

@@ -182,6 +182,12 @@ class TestWrongColour:
         (found,) = colour.wrong_colour(Look(pixels, plan))
         assert "is orange" in found.message
 
+    def test_lines_between_the_pixels_that_are_kept_have_a_colour(self) -> None:
+        pixels = np.zeros((SIDE, SIDE, 4), np.uint8)
+        pixels[1::2] = (*rgb_of(parse_colour("red")), 255)
+        (found,) = colour.wrong_colour(Look(pixels, prompt="a blue line"))
+        assert "100% of the drawing is red" in found.message
+
     def test_no_colour_asked_no_judgement(self) -> None:
         assert colour.wrong_colour(Look(disc(), plan_of())) == []
 
