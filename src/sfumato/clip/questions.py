@@ -255,6 +255,8 @@ def _kinship(vocabulary: Vocabulary, kin: NDArray[np.float32]) -> float:
 def _choice(match: re.Match[str], picture: _Picture) -> _Found:
     options = [re.sub(r"^(a|an|the) ", "", part) for part in match["options"].split(" or ")]
     parts = [piece.strip() for option in options for piece in option.split(",") if piece.strip()]
+    if len(parts) < 2:
+        return None, 0.0, "there are no two things to choose between"
     model = picture.model()
     cosines = (embed_labels(parts, model) @ picture.vector)[None]
     shares = probabilities(cosines, model.spec.logit_scale)[0]

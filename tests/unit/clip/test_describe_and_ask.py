@@ -136,7 +136,29 @@ def test_empty_and_endless_questions_are_refused(question: str) -> None:
         answer(disc(RED), question)
 
 
-@given(st.text(min_size=1, max_size=80))
+@pytest.mark.parametrize("options", [", or ,", "a fox or ,", ", or the "])
+def test_a_choice_of_fewer_than_two_is_no_choice(options: str) -> None:
+    found = answer(disc(RED), f"is it {options}?")
+    assert (found.text, found.confidence) == (None, 0.0)
+    assert "choose" in found.reason
+
+
+_WORDS = [
+    *sorted(set(" ".join(EXAMPLES).replace("?", " ?").split())),
+    "are", "this", "that", "any", "some", "exactly", "ground", "round", "7", "999", "seven",
+    "transparent", "symmetric", "gray", "contain", "or", ",", "'", "-",
+]  # fmt: skip
+
+
+@given(
+    st.one_of(
+        st.text(min_size=1, max_size=80),
+        st.lists(st.sampled_from(_WORDS), min_size=1, max_size=9).map(" ".join),
+        st.lists(st.sampled_from(["or", ",", "a", "fox"]), min_size=1, max_size=5).map(
+            lambda words: f"is it {' '.join(words)}"
+        ),
+    )
+)
 def test_any_text_gets_an_answer_or_a_refusal(question: str) -> None:
     try:
         found = answer(disc(RED), question)
