@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 from sfumato.colours import parse_background
 from sfumato.errors import RequestError
 from sfumato.models import ModelSpec
-from sfumato.prompt import parse_prompt
+from sfumato.prompt import ParsedPrompt, Room, lay_out, parse_prompt, say_layout
 from sfumato.registry import SAMPLERS, SCHEDULERS, Registry
-from sfumato.request import MAX_SEED, GenerationPlan, GenerationRequest
+from sfumato.request import MAX_SEED, GenerationPlan, GenerationRequest, Part
 from sfumato.wording import listed
 
 DEFAULT_SIDE = 1024
@@ -28,8 +29,8 @@ def make_plan(
     """The plan that draws ``request`` with the model that ``spec`` describes.
 
     Words of the prompt that name a style, a colour, a ground or an emblem become fields of the
-    plan; an option given beside the prompt wins over a word inside it. ``notes`` says in
-    sentences what was decided.
+    plan; an option given beside the prompt wins over a word inside it. Several things become
+    parts, laid out on the canvas. ``notes`` says in sentences what was decided.
 
     ``suggest_styles`` is the model's own: the styles that suit a subject, best first. Where no
     style is asked for, they are dealt out by seed, so that four candidates differ.
@@ -45,14 +46,14 @@ def make_plan(
     _refuse_what_the_model_lacks(request, spec)
     width = request.width or DEFAULT_SIDE
     height = request.height or DEFAULT_SIDE
-    if width != height:
+    if width != height and parsed.scene is None:
         side = min(width, height)
         notes.append(
             f"The model draws squares: a {side}×{side} drawing is centred on the {width}×{height} "
             "canvas."
         )
     asked_style = parsed.style if request.style is None else _known_style(request.style, spec)
-    suitable = suggest_styles(parsed.subject) if suggest_styles else spec.default_styles
+    suitable = _suitable_styles(parsed, spec, suggest_styles)
     styles = tuple(asked_style or suitable[seed % len(suitable)] for seed in seeds)
     if asked_style is None and not set(suitable) & set(spec.default_styles):
         notes.append(f"{spec.name} was shown this subject only as {listed(suitable)}.")
@@ -65,6 +66,10 @@ def make_plan(
     if emblem is not None and not parsed.emblem_coloured and background != "transparent":
         # "app icon of a rocket" on blue means a blue icon, not a square behind another plate
         emblem, background = replace(emblem, colour=background), "transparent"
+    parts: tuple[Part, ...] = ()
+    if parsed.scene is not None:
+        parts = lay_out(parsed.scene, Room.of(width, height, emblem))
+        notes.append(say_layout(parsed.scene, parts))
     return GenerationPlan(
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
@@ -85,6 +90,7 @@ def make_plan(
         tint=parsed.tint,
         tint_name=parsed.tint_name,
         emblem=emblem,
+        parts=parts,
         variation_seeds=varied,
         variation_strength=float(request.variation_strength),
         finish=spec.finish,
@@ -219,6 +225,19 @@ def _refuse_what_the_model_lacks(request: GenerationRequest, spec: ModelSpec) ->
         raise RequestError(
             f"The model {spec.name!r} has no guidance scale.", hint="Leave --guidance out."
         )
+
+
+def _suitable_styles(
+    parsed: ParsedPrompt, spec: ModelSpec, suggest: Callable[[str], tuple[str, ...]] | None
+) -> tuple[str, ...]:
+    """Styles that suit what is drawn, best first; of several things those that suit most."""
+    if suggest is None:
+        return spec.default_styles
+    if parsed.scene is None:
+        return suggest(parsed.subject)
+    each = [suggest(thing.subject) for thing in parsed.scene.things]
+    votes = Counter(style for styles in each for style in styles)
+    return tuple(style for style in votes if votes[style] == max(votes.values()))
 
 
 def _known_style(style: str, spec: ModelSpec) -> str:

@@ -10,7 +10,7 @@ _IRREGULAR = {
     "knife": "knives", "loaf": "loaves", "shelf": "shelves", "scarf": "scarves", "calf": "calves",
     "elf": "elves", "sheep": "sheep", "fish": "fish", "deer": "deer", "bison": "bison",
     "shrimp": "shrimp", "squid": "squid", "corn": "ears of corn", "potato": "potatoes",
-    "tomato": "tomatoes", "volcano": "volcanoes", "hero": "heroes", "mango": "mangoes",
+    "tomato": "tomatoes", "die": "dice", "volcano": "volcanoes", "hero": "heroes", "mango": "mangoes",
 }  # fmt: skip
 _JOINS = (" of ", " with ", " in ", " on ", " and ", " at ", " for ")
 

@@ -17,10 +17,10 @@ from sfumato.finish.curves import Outline
 from sfumato.finish.emblem import SHAPES
 from sfumato.finish.trace import FRAME, Shape
 from sfumato.oklab import evenly, srgb_to_oklab
+from sfumato.prompt.layout import EMBLEM_MARGIN, MARGIN
 from sfumato.request import Box, Emblem, GenerationPlan
 
 __all__ = [
-    "MARGIN",
     "MOST_ENLARGED",
     "SHORT_SIDE",
     "Canvas",
@@ -35,9 +35,7 @@ __all__ = [
 ]
 
 SHORT_SIDE = 1024.0  # units of the document along the canvas' shorter side
-MARGIN = 0.06  # of that side, around the drawing; the spacing icon sets agree on
 _OVERSHOOT = 1.01  # a scene goes a little past the edges, so that no soft border shows
-_EMBLEM_MARGIN = 0.03
 MOST_ENLARGED = 1.8  # a drawing that is meant to be small stays small
 _PAPER, _INK = "#ffffff", "#24262b"
 _KEYLINE = 26.0  # units: half of it shows around the drawing
@@ -88,11 +86,12 @@ def place(box: Box | None, canvas: Canvas, emblem: Emblem | None, *, bleed: bool
     rise = 0.0
     if emblem is not None:
         shape = SHAPES[emblem.shape]
-        full = SHORT_SIDE * (1.0 - 2.0 * _EMBLEM_MARGIN)
+        full = SHORT_SIDE * (1.0 - 2.0 * EMBLEM_MARGIN)
         scale = full * min(
-            shape.room / max(width, height), shape.room_across / float(np.hypot(width, height))
+            shape.room.side / max(width, height),
+            shape.room.diagonal / float(np.hypot(width, height)),
         )
-        rise = shape.rise * full
+        rise = shape.room.rise * full
     elif bleed:
         box, scale = (0.0, 0.0, FRAME, FRAME), _OVERSHOOT * SHORT_SIDE / FRAME
     else:
@@ -144,7 +143,7 @@ def document(laid: Sequence[Laid], canvas: Canvas, plan: GenerationPlan) -> str:
             f'<rect width="{canvas.width:g}" height="{canvas.height:g}" fill="{plan.background}"/>'
         )
     if plan.emblem is not None:
-        reach = round(SHORT_SIDE * (0.5 - _EMBLEM_MARGIN), 1)
+        reach = round(SHORT_SIDE * (0.5 - EMBLEM_MARGIN), 1)
         path = SHAPES[plan.emblem.shape].path(
             round(canvas.width / 2, 1), round(canvas.height / 2, 1), reach
         )

@@ -1,6 +1,6 @@
 """The solid shapes a drawing can stand on: badges, shields, app icons.
 
-Each is an SVG path around a centre, together with how much room it leaves for the drawing.
+Each is an SVG path around a centre, together with how much room it leaves for drawings.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sfumato.prompt.layout import EMBLEM_ROOMS, EmblemRoom
+
 __all__ = ["SHAPES", "EmblemShape"]
 
 Path = Callable[[float, float, float], str]
@@ -16,17 +18,10 @@ Path = Callable[[float, float, float], str]
 
 @dataclass(frozen=True, slots=True)
 class EmblemShape:
-    """``path(x, y, r)`` draws it inside the square of half side ``r`` around (x, y).
-
-    ``room`` is the largest share of the full side the drawing's longer side may take,
-    ``room_across`` the same for its diagonal, ``rise`` how far above the middle it is placed,
-    as a share of the side.
-    """
+    """``path(x, y, r)`` draws it inside the square of half side ``r`` around (x, y)."""
 
     path: Path
-    room: float
-    room_across: float
-    rise: float = 0.0
+    room: EmblemRoom
 
 
 def _circle(x: float, y: float, r: float) -> str:
@@ -85,13 +80,14 @@ def _polygon(radii: list[float], turn: float = -90.0) -> Path:
     return path
 
 
-SHAPES: dict[str, EmblemShape] = {
-    "circle": EmblemShape(_circle, room=0.64, room_across=0.8),
-    "rounded": EmblemShape(_rounded, room=0.66, room_across=0.95),
-    "square": EmblemShape(_square, room=0.68, room_across=1.0),
-    "shield": EmblemShape(_shield, room=0.56, room_across=0.7, rise=0.04),
-    "hexagon": EmblemShape(_polygon([1.0] * 6), room=0.6, room_across=0.76),
-    "ring": EmblemShape(_ring, room=0.58, room_across=0.72),
-    "sunburst": EmblemShape(_polygon([1.0, 0.86] * 16), room=0.58, room_across=0.72),
-    "diamond": EmblemShape(_polygon([1.0] * 4), room=0.52, room_across=0.66),
+_PATHS = {
+    "circle": _circle,
+    "rounded": _rounded,
+    "square": _square,
+    "shield": _shield,
+    "hexagon": _polygon([1.0] * 6),
+    "ring": _ring,
+    "sunburst": _polygon([1.0, 0.86] * 16),
+    "diamond": _polygon([1.0] * 4),
 }
+SHAPES = {name: EmblemShape(path, EMBLEM_ROOMS[name]) for name, path in _PATHS.items()}

@@ -2,7 +2,8 @@
 
 Rules, no network: the same words always give the same plan. Each step takes the words it
 understands out of the prompt and leaves the rest; what remains is the subject. No step may take
-the last word that could be one, so ``icon`` and ``orange`` stay what they are.
+the last word that could be one, so ``icon`` and ``orange`` stay what they are. Where the rest
+names several things (``sfumato.prompt.scene``), each of them is read as a prompt of its own.
 """
 
 from __future__ import annotations
@@ -24,18 +25,20 @@ from sfumato.prompt.phrases import (
     split_phrases,
     strip_front,
 )
+from sfumato.prompt.scene import Scene, Thing, make_scene, split_scene
 from sfumato.prompt.surroundings import SHAPES, emblem_at, ground_at, ground_for
 from sfumato.prompt.words import (
     BREAK,
     PhraseBook,
     colour_at,
+    count_of,
     is_mostly_foreign,
     match_longest,
     singular,
     split_words,
     translate_emoji,
 )
-from sfumato.request import Emblem
+from sfumato.request import MAX_KINDS, MAX_THINGS, Emblem
 
 MAX_SUBJECT_WORDS = 8
 MAX_QUOTED = 60  # characters of a left-out part that a note repeats
@@ -45,6 +48,7 @@ _PHRASES = PhraseBook(
     {name for name in _NAMES if " " in name}
     | vocab.RELATION_PHRASES
     | vocab.COUNT_PHRASES
+    | vocab.AND_PHRASES
     | vocab.ROUNDED_PHRASES
     | {badge for badge in vocab.BADGES if " " in badge}
 )
@@ -55,13 +59,14 @@ _FILLER_PHRASES = PhraseBook(vocab.FILLER_PHRASES)
 class ParsedPrompt:
     """What a prompt says, part by part."""
 
-    subject: str  # the noun phrase left for the text encoder
+    subject: str  # the noun phrase left for the text encoder; of a scene, all its things in words
     style: str | None = None  # one of the model's styles
     background: str = "transparent"  # or "#rrggbb"
     tint: str | None = None  # "#rrggbb"
     tint_name: str | None = None  # the words the tint came from
     emblem: Emblem | None = None
     emblem_coloured: bool = False  # the words gave the emblem's colour
+    scene: Scene | None = None  # several things; their tints are their own
     notes: tuple[str, ...] = ()  # sentences for people
 
 
@@ -88,7 +93,7 @@ def parse_prompt(prompt: str, spec: ModelSpec) -> ParsedPrompt:
 class _Reading:
     """One prompt being read: the words not yet understood, and what was understood so far."""
 
-    def __init__(self, words: Sequence[str], spec: ModelSpec) -> None:
+    def __init__(self, words: Sequence[str], spec: ModelSpec, *, alone: bool = True) -> None:
         fillers_joined = _FILLER_PHRASES.join(_PHRASES.join(words))
         # a joined filler must not split a name, so names are joined first and fillers among them
         self.words = keep_content(
@@ -96,6 +101,7 @@ class _Reading:
         )
         self.said = [word for word in words if word != BREAK]
         self.spec = spec
+        self.alone = alone  # False: the words of one thing of a scene
         self.style: str | None = None
         self.background = "transparent"
         self.tint: str | None = None
@@ -103,7 +109,9 @@ class _Reading:
         self.shape: str | None = None
         self.shape_colour: str | None = None
         self.left_out: list[str] = []
-        self.several = False
+        self.count = 1
+        self.several = False  # more were asked for than are drawn
+        self.too_many = False  # and more than are ever laid out
         self.notes: list[str] = []
 
     def parse(self) -> ParsedPrompt:
@@ -111,6 +119,9 @@ class _Reading:
         self._take_style()
         self._take_emblem()
         self._take_grounds()
+        scene = self._read_scene() if self.alone else None
+        if scene is not None:
+            return self._parsed_scene(scene)
         phrase = self._choose_phrase()
         phrase = self._take_tint(phrase)
         phrase = self._take_count(phrase)
@@ -122,9 +133,61 @@ class _Reading:
             background=self.background,
             tint=self.tint,
             tint_name=self.tint_name,
-            emblem=self._make_emblem(subject),
+            emblem=self._make_emblem(subject, self.tint),
             emblem_coloured=self.shape_colour is not None,
             notes=(*self._say_what_is_left_out(subject), *self.notes),
+        )
+
+    # ------------------------------------------------------------ several things
+
+    def _read_scene(self) -> Scene | None:
+        """The things that the words name; None for one thing, or where it is not plain."""
+        split = split_scene(self.words)
+        if split is None:
+            return None
+        readings = [_Reading(item, self.spec, alone=False) for item in split.items]
+        parsed = [reading.parse() for reading in readings]
+        *before, last = readings
+        if not (all(one.is_whole() for one in before) and last.is_whole(to_its_end=False)):
+            return None
+        things = [
+            Thing(subject=one.subject, tint=one.tint, tint_name=one.tint_name) for one in parsed
+        ]
+        scene = make_scene(split, things, [reading.count for reading in readings])
+        if scene is None:
+            self.too_many = len(things) > 1 or last.count > 1
+            return None
+        for segment in split.others:
+            self._take_other(segment)
+        self.left_out = [*last.left_out, *self.left_out]
+        self.notes += [note for reading in readings for note in reading.notes]
+        # a colour that was said of all of them: "a fox and a hen, in blue"
+        coloured = (
+            one if one.tint else replace(one, tint=self.tint, tint_name=self.tint_name)
+            for one in scene.things
+        )
+        return replace(scene, things=tuple(coloured))
+
+    def is_whole(self, *, to_its_end: bool = True) -> bool:
+        """Whether these words were read as one kind of thing and nothing else.
+
+        ``to_its_end``: not even a scene after it, as in "a robot holding a flower".
+        """
+        around = self.shape is not None or self.style is not None
+        around = around or self.background != "transparent"
+        return not (around or self.several or (to_its_end and self.left_out))
+
+    def _parsed_scene(self, scene: Scene) -> ParsedPrompt:
+        rest = _shortly(self.left_out)
+        left = (f"{self.spec.name} draws no scenery: leaving out “{rest}”.",) if rest else ()
+        return ParsedPrompt(
+            subject=scene.words,
+            style=self.style,
+            background=self.background,
+            emblem=self._make_emblem(scene.words, scene.things[0].tint),
+            emblem_coloured=self.shape_colour is not None,
+            scene=scene,
+            notes=(*left, *self.notes),
         )
 
     # ------------------------------------------------------------ style
@@ -170,10 +233,10 @@ class _Reading:
             self.words = kept
             self.shape, self.shape_colour = found
 
-    def _make_emblem(self, subject: str) -> Emblem | None:
+    def _make_emblem(self, subject: str, tint: str | None) -> Emblem | None:
         if self.shape is None:
             return None
-        return Emblem(shape=self.shape, colour=self.shape_colour or ground_for(subject, self.tint))
+        return Emblem(shape=self.shape, colour=self.shape_colour or ground_for(subject, tint))
 
     # ------------------------------------------------------------ ground and "in blue"
 
@@ -210,21 +273,24 @@ class _Reading:
             next((s for s in segments if is_colours(s)), segments[0]),
         )
         for segment in segments:
-            if segment is main:
-                continue
-            length, colour = colour_at(segment, 0)
-            shape = SHAPES.get(" ".join(segment[length:]))
-            if shape is not None:
-                self.shape, self.shape_colour = shape, colour or self.shape_colour
-            elif is_colours(segment):
-                self._set_tint(colour, segment[:length])
-            elif has_content(segment):
-                self.left_out.append(" ".join(segment))
+            if segment is not main:
+                self._take_other(segment)
         cut = next((at for at in range(1, len(main)) if begins_scene(main, at)), len(main))
         # what a picture is for ("for a book cover") is no part of it
         if has_content(main[cut:]) and main[cut] != "for":
             self.left_out.insert(0, " ".join(main[cut:]))
         return main[:cut]
+
+    def _take_other(self, segment: list[str]) -> None:
+        """A phrase beside the one that names the subject: an emblem's shape, a colour, a scene."""
+        length, colour = colour_at(segment, 0)
+        shape = SHAPES.get(" ".join(segment[length:]))
+        if shape is not None:
+            self.shape, self.shape_colour = shape, colour or self.shape_colour
+        elif is_colours(segment):
+            self._set_tint(colour, segment[:length])
+        elif has_content(segment):
+            self.left_out.append(" ".join(segment))
 
     def _take_tint(self, phrase: list[str]) -> list[str]:
         """Take out colours that describe the subject, and end the phrase at a second subject."""
@@ -280,18 +346,28 @@ class _Reading:
     # ------------------------------------------------------------ how many, how long
 
     def _take_count(self, phrase: list[str]) -> list[str]:
-        """``three stars`` becomes ``star``: the model draws one."""
+        """``three stars`` becomes ``star``, three times."""
         phrase = strip_front(phrase)
         if len(phrase) < 2 or not (phrase[0] in vocab.COUNTS or phrase[0].isdigit()):
             return phrase
+        number = count_of(phrase[0])
         rest = strip_front(phrase[1:])
         head = rest.index("of") - 1 if "of" in rest[1:] else len(rest) - 1
         while head > 0 and rest[head] in vocab.FRAMES:
             head -= 1
-        one = singular(rest[head])
-        if one == rest[head] and one not in vocab.ONE_THING_IN_S and not phrase[0].isdigit():
+        noun, one = rest[head], singular(rest[head])
+        is_plural = one != noun or noun in vocab.SAME_IN_PLURAL
+        if not is_plural and noun not in vocab.ONE_THING_IN_S and not phrase[0].isdigit():
             return phrase  # "five pointed star": the number belongs to the name
-        self.several = True
+        if phrase[0] == "pair of" and (one == noun or noun in vocab.PAIRED):
+            return phrase  # "a pair of scissors" is one thing
+        is_drawn = noun not in vocab.NOT_DRAWN and phrase[1] not in vocab.FRAMES
+        if number == 1:
+            pass
+        elif number <= MAX_THINGS and is_drawn and number and (is_plural or len(rest) == 1):
+            self.count = number
+        else:
+            self.several, self.too_many = True, number > MAX_THINGS and is_drawn
         return [*rest[:head], one, *rest[head + 1 :]]
 
     def _shorten(self, phrase: list[str]) -> list[str]:
@@ -305,10 +381,17 @@ class _Reading:
         return phrase[:MAX_SUBJECT_WORDS]
 
     def _say_what_is_left_out(self, subject: str) -> tuple[str, ...]:
-        if not (self.several or self.left_out):
+        if not (self.several or self.left_out or self.count > 1):
             return ()
-        note = f"{self.spec.name} draws one subject at a time: drawing the {subject}"
-        rest = ", ".join(part for part in self.left_out if part)
-        if len(rest) > MAX_QUOTED:
-            rest = rest[:MAX_QUOTED].rsplit(" ", 1)[0] + " …"
+        why = f"{self.spec.name} draws one subject at a time"
+        if self.too_many:
+            why = f"Up to {MAX_KINDS} kinds of things, {MAX_THINGS} in all, fit into one picture"
+        note = f"{why}: drawing the {subject}"
+        rest = _shortly(self.left_out)
         return (f"{note}, leaving out “{rest}”." if rest else f"{note}.",)
+
+
+def _shortly(parts: Sequence[str]) -> str:
+    """What is left out, as a note repeats it."""
+    rest = ", ".join(part for part in parts if part)
+    return rest[:MAX_QUOTED].rsplit(" ", 1)[0] + " …" if len(rest) > MAX_QUOTED else rest

@@ -56,16 +56,76 @@ FILLER_PHRASES = _phrases(
     i want; i need; i would like; can you; could you; style icon"""
 )
 
-# Several words that act as one of those below.
-RELATION_PHRASES = _phrases(
-    """in front of; next to; on top of; made of; made from; surrounded by; close to; in between"""
+# Where one thing stands as seen from the next: what follows names another thing.
+LINKS = {
+    **dict.fromkeys(
+        _phrases(
+            "left of; to the left of; on the left of; to the left side of; on the left side of"
+        ),
+        "left",
+    ),
+    **dict.fromkeys(
+        _phrases(
+            "right of; to the right of; on the right of; to the right side of; on the right side of"
+        ),
+        "right",
+    ),
+    **dict.fromkeys(_phrases("above; over; atop; on top of"), "above"),
+    **dict.fromkeys(_phrases("below; under; underneath; beneath"), "below"),
+    **dict.fromkeys(
+        _phrases(
+            """next to; beside; alongside; near; near to; close to; adjacent to; side by side with;
+            by the side of"""
+        ),
+        "beside",
+    ),
+    **dict.fromkeys(_phrases("between; in between"), "between"),
+}
+# The same said behind a thing: "a cat on the left and a dog on the right".
+PLACES = {
+    **dict.fromkeys(_phrases("on the left; on the left side; to the left; at the left"), "left"),
+    **dict.fromkeys(
+        _phrases("on the right; on the right side; to the right; at the right"), "right"
+    ),
+    **dict.fromkeys(_phrases("at the top; on the top; on top"), "above"),
+    **dict.fromkeys(_phrases("at the bottom; on the bottom"), "below"),
+}
+# How all of them stand.
+ARRANGEMENTS = {
+    **dict.fromkeys(
+        _phrases(
+            """in a row; in one row; in a horizontal row; in a horizontal line; lined up; side by
+            side; next to each other; beside each other; next to one another"""
+        ),
+        "row",
+    ),
+    **dict.fromkeys(
+        _phrases(
+            """in a column; in one column; in a vertical row; in a vertical line; stacked
+            vertically; on top of each other; on top of one another; one above the other; one above
+            another; one on top of the other; one below the other; above each other; below each
+            other"""
+        ),
+        "column",
+    ),
+    **dict.fromkeys(_phrases("in a grid; in rows; in two rows; in three rows"), "grid"),
+}
+# How a thing rests before a word says where; nothing of this is drawn.
+POSTURES = _words(
+    """sitting standing lying laying resting placed located positioned hovering floating flying
+    hanging leaning parked perched waiting stacked set is are that which directly just right
+    immediately"""
 )
+# Several words that act as one of those below.
+RELATION_PHRASES = _phrases("in front of; made of; made from; surrounded by; left to; right to") | {
+    phrase for phrase in (*LINKS, *PLACES, *ARRANGEMENTS) if " " in phrase
+}
 # Words that end the noun phrase: what follows belongs to a scene, which one subject is not.
 CUTS = (
     _words(
         """with under underneath beneath on onto upon in into inside near beside next between among
     behind before above below over around against through across along from at by without as like
-    while where when who which that whose made surrounded for about to is are"""
+    while where when who which that whose made surrounded for about to is are atop alongside"""
     )
     | RELATION_PHRASES
 )
@@ -78,12 +138,41 @@ NOUNS_IN_ING = _words(
     greeting frosting railing casing bearing turing cooking dancing"""
 )
 DOERS = _words("person people man woman men women boy girl child kid face baby hands hand")
-JOINS = _words("and & plus + or vs versus")
+AND_PHRASES = _phrases("as well as; together with; along with; accompanied by")
+ANDS = _words("and & plus + vs versus") | AND_PHRASES
+JOINS = ANDS | {"or"}
+# One word that says what a thing is like, not what it is: "hot and spicy pepper" is one thing.
+QUALITIES = _words(
+    """hot cold warm cool old young new happy sad angry funny scary spooky sweet sour salty spicy
+    brave wise wild free fresh healthy strong weak fast slow quick quiet loud long short tall round
+    thick thin fat slim wide narrow dark light bright shiny dull fluffy furry fuzzy soft hard smooth
+    rough sharp wet dry clean dirty rich poor friendly fierce gentle proud calm bold sleepy tired
+    hungry crispy crunchy creamy juicy delicious tasty fancy royal magical mystical mysterious
+    ancient rustic vintage retro abstract geometric organic natural playful cozy cosy festive safe
+    sound plain striped spotted"""
+)
 
-COUNT_PHRASES = _phrases("couple of; group of; set of; collection of; lots of; pile of")
-COUNTS = COUNT_PHRASES | _words(
-    """two three four five six seven eight nine ten eleven twelve dozen several many few multiple
-    various numerous both"""
+NUMBERS = {
+    **{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8},
+    **{"nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "dozen": 12, "twenty": 20},
+    **{"hundred": 100, "thousand": 1000, "pair of": 2, "couple of": 2, "trio of": 3},
+}
+COUNT_PHRASES = _phrases(
+    """couple of; pair of; trio of; group of; set of; collection of; lots of; pile of; bunch of;
+    hundreds of; thousands of"""
+)
+COUNTS = (
+    COUNT_PHRASES
+    | NUMBERS.keys()
+    | _words("several many few multiple various numerous both thirteen fifteen")
+)
+# "a pair of socks" is what such pictures show; "two socks" are laid out.
+PAIRED = _words("socks gloves mittens chopsticks lungs kidneys skis wings eyes ears slippers")
+SAME_IN_PLURAL = _words("sheep fish deer moose bison salmon trout squid swine shrimp")
+# "three colours": counted, but not drawn one by one.
+NOT_DRAWN = _words(
+    """colours colors tones shades hues styles times years days hours minutes degrees dimensions
+    pixels inches words letters percent points sides seasons"""
 )
 # Plurals that rules on the last letters get wrong, and words that are one thing though in "s".
 SINGULARS = {
@@ -217,7 +306,16 @@ WHOLE_NAMES = _phrases(
     smiling face with halo; smiling face with heart-eyes; smiling face with smiling eyes;
     grinning face with sweat; face with tongue; face with medical mask; face with thermometer;
     face with monocle; face with raised eyebrow; open for business; no entry; no smoking;
-    thumbs up; thumbs down; made in china"""
+    thumbs up; thumbs down; made in china; sun and rain; thunder cloud and rain; fishing pole and
+    fish; four leaf clover; 4 leaf clover; three leaves; face with hand over mouth; face with
+    symbols over mouth; hand over mouth; high five; smiling face with three hearts; three button
+    mouse; mouse three button; man and woman holding hands; mac and cheese; surf and turf; ham and
+    cheese; gin and tonic; peanut butter and jelly; spaghetti and meatballs; stars and stripes;
+    snakes and ladders; dungeons and dragons; hide and seek; drag and drop; search and rescue; copy
+    and paste; lost and found; health and safety; arts and crafts; law and order; day and night;
+    peaches and cream; strawberries and cream; cookies and cream; milk and cookies; one way; two
+    way; three way; bed and breakfast; research and development; terms and conditions; trial and
+    error; up and down; left and right; drum and bass; four seasons; seven seas"""
 )
 
 # 🦊 is called FOX FACE by Unicode; only these names lose the word, "cat face" is its own subject.

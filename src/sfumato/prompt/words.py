@@ -26,7 +26,8 @@ _LONGEST_COLOUR = 3
 def translate_emoji(text: str) -> str:
     """Emoji become their English names; joiners, selectors and flags' letters are dropped.
 
-    An emoji begins a phrase of its own (``my cat ❤``), except after a colour (``red 🦊``).
+    An emoji begins a phrase of its own (``my cat ❤``), except after a colour or a number
+    (``red 🦊``, ``3 🦊``) and where it is joined to another (``🦊 and 🐰``).
     """
     pieces: list[str] = []
     word, spaced = "", True  # the word just before, and whether it has ended
@@ -36,7 +37,9 @@ def translate_emoji(text: str) -> str:
             continue
         name = emoji_name(character) if code >= 0x2190 else ""
         if name:
-            starts = "" if colour_at([word.lower()], 0)[0] else f" {BREAK}"
+            before = word.lower()
+            joined = before in vocab.ANDS or count_of(before) or colour_at([before], 0)[0]
+            starts = "" if joined else f" {BREAK}"
             pieces.append(f"{starts} {name} ")
             word = name
         elif unicodedata.category(character) == "So":
@@ -130,6 +133,13 @@ def colour_at(words: Sequence[str], at: int) -> tuple[int, str]:
         except RequestError:
             continue
     return 0, ""
+
+
+def count_of(word: str) -> int:
+    """The number that a word or digits say; 0 where they say none, or one nobody could count."""
+    if word.isascii() and word.isdecimal() and len(word) <= 4:
+        return int(word)
+    return vocab.NUMBERS.get(word, 0)
 
 
 def singular(word: str) -> str:
