@@ -8,7 +8,9 @@ is in the database alone, so as much as can still be read of the damaged one is 
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import datetime, timezone
@@ -25,7 +27,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from sfumato.atomic import sync_folder, write_durably
 from sfumato.errors import SfumatoError, StorageError
@@ -34,13 +36,14 @@ from sfumato.gallery.folder import storage_errors
 from sfumato.gallery.identity import derived_id
 from sfumato.gallery.picture import MAX_RATING, Healed, finding_from_dict
 from sfumato.gallery.reader import chunks
-from sfumato.gallery.records import record_of_file
+from sfumato.gallery.records import Record, record_of_file
 from sfumato.gallery.tables import LABELS, PICTURES, DatabaseTime
 
 if TYPE_CHECKING:
     from sfumato.gallery.library import Library
 
 _UNFINISHED = "unfinished"  # names what is set aside while the library is being mended
+_ADDING_SECONDS = 60.0  # that a picture's file may be there before the database knows of it
 _SUFFIXES = ("", "-wal", "-shm", "-journal")  # a database and what SQLite keeps beside it
 _ROWS_OF = {
     "pictures": "SELECT * FROM pictures",
@@ -55,12 +58,26 @@ _SAID = ("trashed_at", "favourite", "rating", "findings", "original_name", "job_
 def heal(library: Library) -> Healed:
     """Check the database, then every file against it; mend what can be, report what cannot.
 
-    A picture whose file is missing stays in the database: the file may come back.
+    A picture whose file is missing stays in the database: the file may come back. Other programs
+    may go on drawing: what they are adding at this moment is left to them.
     Raises: StorageError: the folder is not there, or the library is open elsewhere.
     """
     library.folder.check()
     damaged = bool(library.database.check(thorough=True))
-    return rebuild(library, library.replace_database() if damaged else Healed())
+    if damaged:
+        return rebuild(library, library.replace_database())
+    return rebuild(library, Healed(), until=_quiet_since(library))
+
+
+def _quiet_since(library: Library) -> float:
+    """Files older than this moment are nobody's who is still about to add them."""
+    now = time.time()
+    alone = library.folder.lock(alone=True)
+    if not library.folder.lock(alone=False):  # a lock that changes is let go for a moment
+        raise StorageError(
+            "Another program mends the library at this moment.", hint="Try again.", code="busy"
+        )
+    return now if alone else now - _ADDING_SECONDS
 
 
 def recover(library: Library) -> Healed | None:
@@ -127,17 +144,18 @@ def _take_alone(library: Library, state: str) -> None:
         )
 
 
-def rebuild(library: Library, healed: Healed) -> Healed:
+def rebuild(library: Library, healed: Healed, *, until: float = math.inf) -> Healed:
     """Make the database agree with the files: unknown files are added, nothing is removed.
 
     ``healed`` says what stands in the database's place, and is returned with what was done.
+    ``until``: unknown files that were written later, in seconds since 1970, are left alone.
     """
     try:
-        _agree(library, healed)
+        _agree(library, healed, until)
         if healed.set_aside is not None:
             healed.rescued = _carry_over(library, healed.set_aside)
-        if healed.restored is not None:
-            _reunite(library)
+        if healed.added:
+            _reunite(library, healed.added)
         with storage_errors(library.folder.root):
             (library.folder.root / "set-aside" / _UNFINISHED).unlink(missing_ok=True)
     finally:
@@ -145,7 +163,7 @@ def rebuild(library: Library, healed: Healed) -> Healed:
     return healed
 
 
-def _agree(library: Library, healed: Healed) -> None:
+def _agree(library: Library, healed: Healed, until: float) -> None:
     with library.database.read() as connection:
         rows = connection.execute(
             select(PICTURES.c.id, PICTURES.c.format, PICTURES.c.trashed_at)
@@ -155,14 +173,19 @@ def _agree(library: Library, healed: Healed) -> None:
     for identity, _, trashed, path in library.folder.files():
         seen[identity] = trashed
         healed.checked += 1
-        if identity not in known:
-            try:
-                _adopt(library, identity, path, trashed)
-            except SfumatoError:
+        if identity in known or _written_after(path, until):
+            continue
+        try:
+            record, _ = record_of_file(identity, path, has_svg=path.with_suffix(".svg").exists())
+        except SfumatoError:
+            if path.exists():  # nobody deleted it or took it elsewhere meanwhile
                 healed.damaged.append(str(path.relative_to(library.folder.root)))
-            else:
+        else:
+            if _adopt(library, record, trashed):
                 healed.added.append(identity)
-    healed.missing = sorted(known - seen.keys())
+    # looked at again: what was deleted or moved meanwhile is not missing
+    unseen = library.get_many(sorted(known - seen.keys()))
+    healed.missing = [picture.id for picture in unseen if not picture.path.exists()]
     there = [row for row in rows if row.id in seen]
     if healed.restored is None:
         _straighten(library, there)
@@ -170,15 +193,28 @@ def _agree(library: Library, healed: Healed) -> None:
         _believe(library, [row.id for row in there if (row.trashed_at is not None) != seen[row.id]])
 
 
-def _adopt(library: Library, identity: str, path: Path, trashed: bool) -> None:
-    svg = path.with_suffix(".svg").exists()
-    record, _ = record_of_file(identity, path, has_svg=svg)
-    with library.database.write() as connection:
-        library.insert(connection, record)
-        if trashed:
-            connection.execute(
-                update(PICTURES).where(PICTURES.c.id == identity).values(trashed_at=DatabaseTime())
-            )
+def _written_after(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime > moment
+    except FileNotFoundError:  # deleted or moved meanwhile: whoever did it knows it
+        return True
+
+
+def _adopt(library: Library, record: Record, trashed: bool) -> bool:
+    """Add a picture from its file; False: somebody else has added it meanwhile."""
+    mine = PICTURES.c.id == record.id
+    try:
+        with library.database.write() as connection:
+            if connection.execute(select(PICTURES.c.id).where(mine)).first() is not None:
+                return False
+            library.insert(connection, record)
+            if trashed:
+                connection.execute(update(PICTURES).where(mine).values(trashed_at=DatabaseTime()))
+    except StorageError as error:
+        if isinstance(error.__cause__, IntegrityError):  # PostgreSQL lets two write at once
+            return False
+        raise
+    return True
 
 
 def _straighten(library: Library, rows: Sequence[Any]) -> None:
@@ -203,23 +239,26 @@ def _believe(library: Library, identities: Sequence[str]) -> None:
             )
 
 
-def _reunite(library: Library) -> None:
-    """Pictures that were drawn after the copy was made belong to jobs that it has as unfinished.
+def _reunite(library: Library, added: Sequence[str]) -> None:
+    """Pictures that the database did not know of may belong to jobs that it has as unfinished.
 
     Their ids follow from the job's, so that the worker who takes such a job draws only the others.
     """
     with library.database.write() as connection:
         jobs = Table("jobs", MetaData(), autoload_with=connection)
-        unfinished = select(jobs.c.id, jobs.c.num_images).where(
-            jobs.c.state.in_(("queued", "running"))
-        )
-        for job in connection.execute(unfinished).all():
-            for index in range(job.num_images):
-                connection.execute(
-                    update(PICTURES)
-                    .where(PICTURES.c.id == derived_id(job.id, index), PICTURES.c.job_id.is_(None))
-                    .values(job_id=job.id, job_index=index)
-                )
+        unfinished = select(jobs.c.id, jobs.c.num_images).where(jobs.c.state != "done")
+        owners = {
+            derived_id(job.id, index): (job.id, index)
+            for job in connection.execute(unfinished)
+            for index in range(job.num_images)
+        }
+        for identity in owners.keys() & set(added):
+            job_id, index = owners[identity]
+            connection.execute(
+                update(PICTURES)
+                .where(PICTURES.c.id == identity, PICTURES.c.job_id.is_(None))
+                .values(job_id=job_id, job_index=index)
+            )
 
 
 # ---------------------------------------------------------------- what only the old one knew

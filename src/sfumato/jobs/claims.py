@@ -69,7 +69,10 @@ class Claim:
         """Make a picture of the job known to library and followers, both or neither."""
         with self._queue.database.write() as connection:
             self._advance(connection, "picture", {"index": index, "id": picture.id})
-            self._queue.library.insert(connection, picture)
+            # healing may have found the file that an earlier attempt left, and added it
+            known = update(PICTURES).where(PICTURES.c.id == picture.id).values(**picture.row)
+            if not connection.execute(known).rowcount:
+                self._queue.library.insert(connection, picture)
 
     def done(self) -> None:
         """Every picture is stored."""

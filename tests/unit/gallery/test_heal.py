@@ -8,13 +8,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sfumato.errors import StorageError
-from sfumato.gallery import Library, Query
+from sfumato.gallery import Library, Query, heal
 from sfumato.gallery import folder as folder_module
+from sfumato.gallery.identity import derived_id, new_id
 from sfumato.jobs import JobQueue
 from sfumato.request import GeneratedImage, GenerationRequest
 
@@ -154,6 +157,121 @@ def test_a_crash_between_file_and_database_is_mended(
         assert library.get(orphan.id).prompt == "a red fox"
         assert library.folder.path_of(three[1], "png").exists()
         assert library.heal().added == []
+
+
+# ---------------------------------------------------------------- while others draw
+
+
+@pytest.fixture
+def other(library: Library, address: str | None) -> Iterator[Library]:
+    """The same library, open in another program."""
+    with Library.open(library.folder.root, database=address) as opened:
+        yield opened
+
+
+def test_what_another_program_is_adding_is_left_to_it(
+    library: Library, other: Library, draw: Draw
+) -> None:
+    pytest.importorskip("fcntl")
+    record = other.prepare(draw(), new_id())
+    healed = library.heal()
+    assert (healed.added, healed.whole) == ([], True)
+    with other.database.write() as connection:
+        other.insert(connection, record)
+    orphan = other.prepare(draw(seed=2), new_id())  # whose program died of it
+    path = library.folder.path_of(orphan.id, "png")
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 61))
+    assert library.heal().added == [orphan.id]
+
+
+def test_what_others_do_while_it_is_healed_is_no_damage(
+    library: Library, other: Library, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = other.prepare(draw(seed=1), "01hzzzzzzzzzzzzzzzzzzzzzz1")
+    gone = other.prepare(draw(seed=2), "01hzzzzzzzzzzzzzzzzzzzzzz2")
+    for path in (library.folder.root / "pictures").rglob("*.png"):
+        os.utime(path, (0, 0))
+    read = heal.record_of_file
+
+    def late(identity: str, path: Path, **options: Any) -> Any:
+        found = read(identity, path, **options)
+        if identity == added.id:
+            with other.database.write() as connection:
+                other.insert(connection, added)
+            library.folder.path_of(gone.id, "png").unlink()
+        return found
+
+    monkeypatch.setattr(heal, "record_of_file", late)
+    healed = library.heal()
+    assert (healed.added, healed.damaged, healed.missing) == ([], [], [])
+    assert library.count() == 1
+
+
+def test_a_picture_deleted_while_it_is_healed_is_not_missing(
+    library: Library, other: Library, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = library.add(draw()).id
+    files = library.folder.files
+
+    def purged() -> Any:
+        other.trash([one])
+        other.purge([one])
+        return files()
+
+    monkeypatch.setattr(library.folder, "files", purged)
+    assert library.heal().missing == []
+
+
+def test_an_attempt_that_is_repeated_takes_its_healed_file_over(
+    library: Library, draw: Draw
+) -> None:
+    queue = JobQueue(library)
+    asked = GenerationRequest(prompt="a red fox", model="fake", width=32, height=32, seed=1)
+    job = queue.submit(asked)
+    image = draw()
+    library.prepare(image, derived_id(job.id, 0))  # and the worker died
+    again = queue.claim("w")
+    assert again is not None
+    assert again.finished_indexes() == {}
+    record = library.prepare(image, derived_id(job.id, 0), job=(job.id, 0))
+    os.utime(library.folder.path_of(record.id, "png"), (0, 0))
+    assert library.heal().added == [record.id]
+    again.store(record, 0)
+    again.done()
+    assert queue.get(job.id).pictures == (record.id,)
+    assert library.get(record.id).job_id == job.id
+
+
+def test_a_file_of_a_job_that_died_belongs_to_it_again(library: Library, draw: Draw) -> None:
+    queue = JobQueue(library)
+    job = queue.submit(GenerationRequest(prompt="a red fox", model="fake", num_images=2))
+    library.prepare(draw(), derived_id(job.id, 1))
+    assert library.heal().added == [derived_id(job.id, 1)]
+    claim = queue.claim("w")
+    assert claim is not None
+    assert claim.finished_indexes() == {1: derived_id(job.id, 1)}
+
+
+def test_a_row_that_damage_has_changed_costs_that_row_alone(folder: Path, draw: Draw) -> None:
+    request = GenerationRequest(prompt="a fox", model="fake")
+    with Library.open(folder) as library:
+        one = library.add(draw()).id
+        library.mark([one], rating=4)
+        jobs = [JobQueue(library).submit(request).id for _ in range(3)]
+    corrupt(folder, start=page_of(folder, "ix_pictures_file"), length=8)
+    with closing(sqlite3.connect(folder / "library.db")) as damaged, damaged:
+        damaged.execute("PRAGMA writable_schema = ON")
+        damaged.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, 'state VARCHAR(9) NOT NULL', "
+            "'state VARCHAR(9)') WHERE name = 'jobs'"
+        )
+    with closing(sqlite3.connect(folder / "library.db")) as damaged, damaged:
+        damaged.execute("UPDATE jobs SET state = NULL WHERE id = ?", [jobs[1]])
+    with Library.open(folder, check=True) as library:
+        assert library.healed is not None
+        assert library.healed.rescued["jobs"] == 2
+        assert {job.id for job in JobQueue(library).jobs()[0]} == {jobs[0], jobs[2]}
+        assert library.get(one).rating == 4
 
 
 # ---------------------------------------------------------------- folders that are not there
