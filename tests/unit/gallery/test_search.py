@@ -87,12 +87,23 @@ def test_any_text_can_be_searched_for(text: str) -> None:
     assert all(word == fold(word)[0] for term in terms for word in term.words)
 
 
-SYNTAX = '"a" OR "b"|fox*|NEAR(a b)|words:fox|{|\'|\\|ab:*c|!a & b|a <-> b|-|(|%|_'
-
-
-@pytest.mark.parametrize("text", SYNTAX.split("|"))
-def test_nothing_typed_is_an_operator(full: Library, text: str) -> None:
-    full.query(Query(text=text))  # neither database may take it for syntax
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ('"red" OR "a"', set()),  # nobody wrote "or" beside them
+        ("an OR gate", {5}),
+        ("fox*", {0, 1}),
+        ("NEAR(red fox)", set()),
+        ("words:fox", set()),
+        ("re:*fox", set()),
+        ("!red & fox", {0, 1}),
+        ("red <-> fox", {0, 1}),
+        ("fox | gate", set()),
+        *((sign, set(range(len(PROMPTS)))) for sign in "{'\\-(%_|&!"),
+    ],
+)
+def test_nothing_typed_is_an_operator(full: Library, typed: str, expected: set[int]) -> None:
+    assert found(full, typed) == expected
 
 
 def test_every_filter_narrows(library: Library, draw: Draw) -> None:
