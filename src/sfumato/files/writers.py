@@ -124,14 +124,15 @@ def write_pdf(image: GeneratedImage, options: WriteOptions) -> bytes:
 def write_ico(image: GeneratedImage, options: WriteOptions) -> bytes:
     """An icon of 16 to 256 px frames, none larger than the picture; the largest has the recipe.
 
-    A picture that is not square is centred on a transparent square. Every frame is a PNG, which
-    all systems since 2007 read. Source: learn.microsoft.com, "The format of icon resources".
+    A picture below 16 px is one frame of its own size; one that is not square is centred on a
+    transparent square. Every frame is a PNG, which all systems since 2007 read.
+    Source: learn.microsoft.com, "The format of icon resources".
     """
     picture = _rgba(image)
     side = max(picture.size)
     square = Image.new("RGBA", (side, side))
     square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
-    sides = [s for s in ICO_SIDES if s <= side]
+    sides = [s for s in ICO_SIDES if s <= side] or [side]
     frames = []
     for s in sides:
         # Pillow multiplies by alpha before it resamples RGBA: no dark fringes

@@ -177,6 +177,15 @@ def test_ico_has_every_size_that_the_picture_fills(
             assert frame[0, :, 3].max() <= 2  # the padding above; resampling rings a little
 
 
+def test_ico_of_a_tiny_picture_is_one_frame_of_its_size(make_image: MakeImage) -> None:
+    whole = make_image(width=16, height=16)
+    icon = _open(encode_image(replace(whole, pixels=whole.pixels[:5, :8]), "ico"))
+    assert icon.info["sizes"] == {(8, 8)}
+    frame = np.asarray(icon)
+    assert np.array_equal(frame[1:6], whole.pixels[:5, :8])
+    assert not frame[0, :, 3].any()
+
+
 def test_ico_has_no_dark_fringe(make_image: MakeImage) -> None:
     """Clear pixels are black underneath; none of that black may reach the edge."""
     pixels = np.zeros((256, 256, 4), np.uint8)
