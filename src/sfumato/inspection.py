@@ -136,7 +136,7 @@ def _open(path: Path, prompt: str | None) -> tuple[Look, str]:
 def _plan_in(path: Path) -> GenerationPlan | None:
     """The plan in one of our own files; None where there is none, or it cannot be read."""
     try:
-        return read_recipe(path).plan
+        return read_recipe(path, pixels=False).plan
     except SfumatoError:
         return None  # the pixels were read: they can be checked without the recipe
 

@@ -103,7 +103,7 @@ def open_picture(
         raise ValueError("longest must be at least 1")
     file_path = Path(path)
     try:
-        with _open_file(file_path) as file, _quiet():
+        with open_file(file_path) as file, _quiet():
             head = file.read(4096)
             if not head:
                 raise StorageError("The file is empty.", hint=_COPY)
@@ -253,15 +253,23 @@ def webp_size(data: bytes) -> tuple[int, int]:
 _TOO_LARGE = ("The picture has more than 64 megapixels.", "Scale it down first.")
 
 
-def _open_file(path: Path) -> BinaryIO:
-    """The file, when it is a plain one of reasonable size: opening a pipe would wait for ever."""
+def open_file(path: Path, *, most: int = MAX_FILE_BYTES) -> BinaryIO:
+    """The file, when it is a plain one of at most ``most`` bytes: a pipe would be waited for.
+
+    Raises:
+        RequestError: a folder, a pipe, a device.
+        StorageError: unreadable, or too large.
+    """
     try:
         status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise RequestError("This is a folder.", hint="Give a picture inside it.")
         if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a file"
-            raise RequestError(f"This is {kind}.", hint="Give a picture file.")
-        if status.st_size > MAX_FILE_BYTES:
-            raise StorageError("The file is larger than 512 MiB.", hint="It was not read.")
+            raise RequestError("This is not a file.", hint="Give a picture file.")
+        if status.st_size > most:
+            raise StorageError(
+                f"The file is larger than {most // 2**20} MiB.", hint="It was not read."
+            )
         return path.open("rb")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

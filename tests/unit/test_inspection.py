@@ -59,6 +59,18 @@ class TestCheck:
         assert "wrong_colour" in names(check(tmp_path / "changed.png"))
         assert "wrong_colour" not in names(check(save(painted, tmp_path / "plain.png")))
 
+    def test_the_pixels_are_decoded_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = save(disc(), tmp_path / "disc.png")
+        decoded: list[object] = []
+        load = PngImageFile.load
+        monkeypatch.setattr(
+            PngImageFile, "load", lambda self: (decoded.append(self.tile), load(self))[1]
+        )
+        check(path, checks=["blank"])
+        assert len([tiles for tiles in decoded if tiles]) == 1
+
     @pytest.mark.parametrize(
         "pixels",
         [

@@ -9,6 +9,7 @@ from sfumato.errors import RequestError, StorageError
 from sfumato.files.metadata import MAX_TEXT, hardened_parser, parse_xml
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PIXEL_CHUNKS = (b"IDAT", b"acTL", b"fcTL", b"fdAT")  # those of animations too
 _LENGTH = re.compile(r"\s*(\d{1,6})(?:\.\d*)?(?:px)?\s*")
 
 
@@ -31,6 +32,26 @@ def frame_of_icon(data: bytes) -> bytes:
     if best is None:
         raise RequestError("The icon holds no PNG frames.", hint="Convert it to PNG first.")
     return data[best[1] : best[1] + best[2]]
+
+
+def png_without_pixels(data: bytes) -> bytes:
+    """A PNG's other chunks, in their order: for reading what it says without decoding it.
+
+    Raises: StorageError: it ends before its end.
+    Source: the PNG specification (third edition), section 5.3.
+    """
+    kept, at = [data[: len(_PNG)]], len(_PNG)
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data):
+            break
+        if kind not in _PIXEL_CHUNKS:
+            kept.append(data[at:end])
+        if kind == b"IEND":
+            return b"".join(kept)
+        at = end
+    raise StorageError("The picture is cut short.")
 
 
 def svg_size(data: bytes) -> tuple[int, int] | None:

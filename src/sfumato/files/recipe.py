@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import stat
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 from PIL.ImageFile import ImageFile
 
 from sfumato.errors import RequestError, SfumatoError, StorageError
 from sfumato.files.a1111 import normalise, parse_parameters
-from sfumato.files.containers import frame_of_icon, svg_size
+from sfumato.files.containers import frame_of_icon, png_without_pixels, svg_size
 from sfumato.files.foreign import read_comfyui, read_invokeai
 from sfumato.files.metadata import (
     MAX_TEXT,
@@ -38,7 +37,7 @@ from sfumato.files.metadata import (
     read_packet,
     read_user_comment,
 )
-from sfumato.pictures import webp_size
+from sfumato.pictures import open_file, webp_size
 from sfumato.request import GenerationPlan, hash_pixels
 
 MAX_FILE_BYTES = 128 * 1024 * 1024
@@ -55,7 +54,7 @@ class Recipe:
     parameters: Mapping[str, Any]  # prompt, negative_prompt, seed, steps, sampler, cfg_scale, ...
     text: str  # the recipe as the file has it
     keyword: str  # of the PNG chunk that ``text`` belongs in; "" where there is none
-    pixel_sha256: str | None  # of the pixels in the file now; None for svg and pdf
+    pixel_sha256: str | None  # of the pixels in the file now; None for svg and pdf, and unread
     recorded_sha256: str | None  # of the pixels that were saved, before any lossy encoding
     width: int | None  # pixels; None for svg and pdf that do not say
     height: int | None
@@ -80,8 +79,13 @@ class _Found:
     plan: GenerationPlan | None = None
 
 
-def read_recipe(path: str | os.PathLike[str]) -> Recipe:
+def read_recipe(path: str | os.PathLike[str], *, pixels: bool = True) -> Recipe:
     """The recipe inside the picture at ``path``; ``source`` is "none" where there is none.
+
+    Args:
+        path: the file.
+        pixels: False leaves the pixels undecoded, which is many times quicker: then damage in
+            them is not found, and ``pixel_sha256`` is None.
 
     Raises:
         RequestError: not a picture in a format sfumato reads, or a plan of a newer sfumato.
@@ -98,7 +102,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd EXIF; odd is what we expect
-            contents = take_apart(data)
+            contents = take_apart(data, pixels)
         if sum(map(len, contents.texts.values())) > MAX_TEXT:
             raise StorageError("The picture's metadata is larger than 1 MiB.")
         source, found = _first_recipe(contents.texts)
@@ -110,7 +114,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
             f"{path} is damaged: {error}.", hint="Use another copy of the file."
         ) from error
     size: tuple[int | None, int | None] = contents.size or (None, None)
-    if found.plan is not None and contents.pixel_sha256 is None:
+    if found.plan is not None and name in ("svg", "pdf"):
         size = found.plan.width, found.plan.height  # paths and pages have no pixels of their own
     return Recipe(
         source=source,
@@ -199,40 +203,44 @@ def _keyword_of(text: str, texts: Mapping[str, str]) -> str:
 # ---------------------------------------------------------------- formats
 
 
-def _open_png(data: bytes) -> _Contents:
+def _open_png(data: bytes, pixels: bool) -> _Contents:
+    if not pixels:
+        data = png_without_pixels(data)  # or Pillow decodes them to find texts behind them
     picture = PngImagePlugin.PngImageFile(io.BytesIO(data))
-    contents = _decode(picture)
-    texts = {key: str(value) for key, value in picture.text.items()}
+    contents = _take_apart(picture, pixels)
+    found: Mapping[Any, object] = picture.text if pixels else picture.info
+    texts = {key: str(value) for key, value in found.items() if isinstance(value, str)}
     return replace(contents, texts={**contents.texts, **texts})
 
 
-def _open_webp(data: bytes) -> _Contents:
+def _open_webp(data: bytes, pixels: bool) -> _Contents:
     _check_pixels(webp_size(data))  # the decoder takes its memory as soon as it is opened
-    return _decode(WebPImagePlugin.WebPImageFile(io.BytesIO(data)))
+    return _take_apart(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), pixels)
 
 
-def _open_jpeg(data: bytes) -> _Contents:
-    return _decode(JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
+def _open_jpeg(data: bytes, pixels: bool) -> _Contents:
+    return _take_apart(JpegImagePlugin.JpegImageFile(io.BytesIO(data)), pixels)
 
 
-def _open_ico(data: bytes) -> _Contents:
-    return _open_png(frame_of_icon(data))
+def _open_ico(data: bytes, pixels: bool) -> _Contents:
+    return _open_png(frame_of_icon(data), pixels)
 
 
-def _open_svg(data: bytes) -> _Contents:
+def _open_svg(data: bytes, pixels: bool) -> _Contents:
     if len(data) > MAX_SVG_BYTES:
         raise StorageError("The drawing is larger than 32 MiB.")
     size = svg_size(data)
     return _Contents(texts=read_packet(data), size=size)
 
 
-def _open_pdf(data: bytes) -> _Contents:
+def _open_pdf(data: bytes, pixels: bool) -> _Contents:
     if b"%%EOF" not in data[-1024:]:
         raise StorageError("The PDF is cut short.")
     return _Contents(texts=read_packet(data), size=None)
 
 
-_CONTAINERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], _Contents]], ...] = (
+_TakeApart = Callable[[bytes, bool], _Contents]  # the file's bytes, whether its pixels are decoded
+_CONTAINERS: tuple[tuple[str, Callable[[bytes], bool], _TakeApart], ...] = (
     ("png", lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"), _open_png),
     ("webp", lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _open_webp),
     ("jpeg", lambda data: data.startswith(b"\xff\xd8\xff"), _open_jpeg),
@@ -246,11 +254,11 @@ _CONTAINERS: tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], _Conten
 )
 
 
-def _decode(picture: ImageFile) -> _Contents:
-    """Pixels' hash and the texts that Pillow finds in EXIF and XMP."""
+def _take_apart(picture: ImageFile, pixels: bool) -> _Contents:
+    """The texts that Pillow finds in EXIF and XMP, and the pixels' hash where that is wanted."""
     _check_pixels(picture.size)
-    rgba = picture.convert("RGBA")
-    exif = picture.getexif()
+    digest = hash_pixels(np.asarray(picture.convert("RGBA"))) if pixels else None
+    exif = Image.Image.getexif(picture)  # a PNG's own decodes it
     texts: dict[str, str] = {}
     for packet in (picture.info.get("xmp"), join_extended_xmp(getattr(picture, "applist", ()))):
         if isinstance(packet, bytes):
@@ -263,7 +271,7 @@ def _decode(picture: ImageFile) -> _Contents:
         if isinstance(value, str) and value.startswith(("prompt:", "workflow:")):
             key, _, text = value.partition(":")
             texts[key] = text
-    return _Contents(texts=texts, size=picture.size, pixel_sha256=hash_pixels(np.asarray(rgba)))
+    return _Contents(texts=texts, size=picture.size, pixel_sha256=digest)
 
 
 def _check_pixels(size: tuple[int, int]) -> None:
@@ -277,16 +285,10 @@ def _check_pixels(size: tuple[int, int]) -> None:
 def _read_bytes(path: Path) -> bytes:
     """The whole file, when it is a plain one of reasonable size."""
     try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise RequestError(f"{path} is not a file.", hint="Give a picture file.")
-            if status.st_size > MAX_FILE_BYTES:
-                raise StorageError(f"{path} is larger than 128 MiB.", hint="It was not read.")
-            return file.read(status.st_size)  # a larger number would be allocated first
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        hint = (
-            "Give a picture inside it." if path.is_dir() else "Check its name and who may read it."
-        )
-        raise StorageError(f"{path} cannot be read: {reason}.", hint=hint) from error
+        with open_file(path, most=MAX_FILE_BYTES) as file:
+            # a larger number would be allocated first
+            return file.read(os.fstat(file.fileno()).st_size)
+    except SfumatoError as error:
+        raise type(error)(f"{path}: {error.message}", hint=error.hint) from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}.") from error

@@ -54,7 +54,13 @@ def test_not_a_picture(data: bytes, tmp_path: Path) -> None:
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     assert isinstance(_error(tmp_path / "nothing.png"), StorageError)
-    assert isinstance(_error(tmp_path), StorageError)
+    assert isinstance(_error(tmp_path), RequestError)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")  # nobody writes to it: opening it would wait for ever
+    assert "not a file" in _error(tmp_path / "pipe.png").message
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices here")
@@ -88,10 +94,11 @@ def test_flipped_bytes_read_or_give_a_typed_error(
     for _ in range(data.draw(st.integers(1, 6))):
         encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
     path = _file(tmp_path_factory.mktemp("flipped"), bytes(encoded))
-    try:
-        read_recipe(path)
-    except (RequestError, StorageError) as error:
-        assert "\n" not in error.one_line()
+    for pixels in (True, False):
+        try:
+            read_recipe(path, pixels=pixels)
+        except (RequestError, StorageError) as error:
+            assert "\n" not in error.one_line()
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfumato.errors import StorageError
 from sfumato.files import encode_image, read_recipe, save_image
 from sfumato.files.metadata import a1111_parameters
 from sfumato.registry import WRITERS
@@ -66,6 +68,27 @@ def test_recipe_survives(
     assert recipe.parameters["seed"] == seed
     if format in EXACT_TEXT:
         assert recipe.text == a1111_parameters(image.plan)
+    assert read_recipe(file, pixels=False) == replace(recipe, pixel_sha256=None)
+
+
+def test_texts_behind_the_pixels_are_found_without_decoding_them(
+    make_image: MakeImage, tmp_path: Path
+) -> None:
+    image = make_image()
+    data = encode_image(image, "png")
+    at = data.index(b"IDAT") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    torn = data[at : at + 8] + bytes(size + 4)  # no pixels can be made of this
+    head, texts, end = data[:33], data[33:at], data[at + 12 + size :]
+    (tmp_path / "x.png").write_bytes(head + torn + texts + end)
+    with pytest.raises(StorageError, match="damaged"):
+        read_recipe(tmp_path / "x.png")
+    recipe = read_recipe(tmp_path / "x.png", pixels=False)
+    assert (recipe.plan, recipe.pixel_sha256) == (image.plan, None)
+    assert (recipe.width, recipe.height) == (24, 24)
+    (tmp_path / "x.png").write_bytes(data[:-20])
+    with pytest.raises(StorageError, match="cut short"):
+        read_recipe(tmp_path / "x.png", pixels=False)
 
 
 @pytest.mark.parametrize("format", FORMATS)
