@@ -20,7 +20,7 @@ from sfumato.errors import ModelError
 if TYPE_CHECKING:
     from sfumato.clip.base import PictureTextModel
 
-_FALSE_ALARMS = 0.01  # share of true matches that the doubtful mark lets fall below it
+_FALSE_ALARMS = 0.01  # share of true matches that fall below the doubtful mark, if not said
 _PULL = 1e-5  # ridge on the curve: two heaps that do not overlap would make it infinitely steep
 
 
@@ -30,7 +30,7 @@ class Calibration:
 
     slope: float
     offset: float
-    doubtful_below: float  # 1 % of true matches score less
+    doubtful_below: float  # 1 % of true matches score less, or what was asked for
     mismatches_caught: float  # share of wrong texts that score less than that
     matches: int  # that it was fitted on
 
@@ -69,12 +69,18 @@ def calibration_of(model: PictureTextModel) -> Calibration | None:
     return found if isinstance(found, Calibration) else None
 
 
-def fit_calibration(matches: NDArray[np.float32], mismatches: NDArray[np.float32]) -> Calibration:
+def fit_calibration(
+    matches: NDArray[np.float32],
+    mismatches: NDArray[np.float32],
+    *,
+    false_alarms: float = _FALSE_ALARMS,
+) -> Calibration:
     """The curve that tells matches from mismatches best, both heaps weighing the same.
 
     Args:
         matches: (M,) cosines of pictures with what they show.
         mismatches: (N,) cosines of pictures with something else.
+        false_alarms: share of the matches that the doubtful mark lets fall below it.
 
     Raises: ValueError: a heap is empty.
     """
@@ -94,7 +100,7 @@ def fit_calibration(matches: NDArray[np.float32], mismatches: NDArray[np.float32
         curve -= step
         if np.abs(step).max() < 1e-9:
             break
-    doubtful = float(np.quantile(matches, _FALSE_ALARMS))
+    doubtful = float(np.quantile(matches, false_alarms))
     return Calibration(
         slope=float(curve[0] / width),
         offset=float(curve[1] - curve[0] * middle / width),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,9 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from sfumato.checks import Look, meaning, safety
-from sfumato.checks.meaning import subject_mismatch
+from sfumato.checks.meaning import match_scores, relatives, subject_mismatch
 from sfumato.checks.safety import unsafe_content
 from sfumato.clip.calibration import Calibration
+from sfumato.clip.vocabulary import Vocabulary
 from sfumato.errors import MissingExtraError, ModelError
 
 SIDE = 128
@@ -76,12 +80,12 @@ class TestSafety:
 
 @pytest.fixture
 def space(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A space where each of ten subjects is an axis, and match means a cosine above a half."""
+    """A space where each of ten subjects is an axis, and a true match scores above -0.1."""
     calibration = Calibration(
-        slope=20.0, offset=-10.0, doubtful_below=0.4, mismatches_caught=0.9, matches=100
+        slope=20.0, offset=2.0, doubtful_below=-0.1, mismatches_caught=0.9, matches=100
     )
     monkeypatch.setattr(meaning, "_calibration", lambda: calibration)
-    monkeypatch.setattr(meaning, "references", lambda: (NAMES, AXES))
+    monkeypatch.setattr(meaning, "_names", lambda: Vocabulary(NAMES, AXES))
     monkeypatch.setattr(meaning, "_subject_vector", lambda subject: AXES[NAMES.index(subject)])
 
 
@@ -105,12 +109,28 @@ class TestMeaning:
         assert found.severity == "warning"
         assert found.message == "Looks more like 'cat' (0.91) than 'fox' (0.01)."
         assert found.measure is not None
-        assert found.measure < 0.12
+        assert found.measure < 0.1
 
     def test_a_low_cosine_alone_is_no_mismatch(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """All subjects are far; the asked one is the second of ten."""
+        """All subjects are far, and none is much closer than the asked one."""
+        assert subject_mismatch(seen_as(monkeypatch, "a fox", cat=0.9, fox=0.2)) == []
+
+    def test_a_subject_with_near_relatives_must_be_closer(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         look = seen_as(monkeypatch, "a fox", cat=0.9, fox=0.2)
-        assert subject_mismatch(look) == []
+        kin = AXES.copy()
+        kin[:6, NAMES.index("fox")] = 1.0  # six names that mean nearly a fox
+        kin /= np.linalg.norm(kin, axis=1, keepdims=True)
+        alone, crowded = (relatives(AXES[6:7], Vocabulary(NAMES, axes)) for axes in (AXES, kin))
+        assert alone == 0
+        assert crowded == pytest.approx(0.5**0.5)
+        assert look.embedding is not None
+        scores = [
+            match_scores(look.embedding[None], AXES[6:7], near, Vocabulary(NAMES, AXES))
+            for near in (alone, crowded)
+        ]
+        assert scores[1] < -0.1 < scores[0]
 
     def test_without_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert subject_mismatch(seen_as(monkeypatch, None, cat=1.0)) == []
@@ -127,11 +147,42 @@ class TestMeaning:
             assert subject_mismatch(look) == []
 
 
+@pytest.fixture
+def forgetful() -> Iterator[None]:
+    meaning._calibration.cache_clear()
+    yield
+    meaning._calibration.cache_clear()
+
+
+@pytest.mark.usefixtures("forgetful")
+class TestMeasured:
+    """What was measured belongs to one model."""
+
+    def test_the_shipped_model_was_measured(self) -> None:
+        found = meaning._calibration()
+        assert found is not None
+        assert found.mismatches_caught > 0.6
+        assert found.matches > 200
+
+    def test_of_another_model_nothing_is_known(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        sheet = json.loads(meaning.MEASURED.read_text("utf-8"))
+        other = tmp_path / "mismatch.json"
+        other.write_text(json.dumps({**sheet, "model": "0" * 64}), "utf-8")
+        monkeypatch.setattr(meaning, "MEASURED", other)
+        assert meaning._calibration() is None
+
+    def test_the_shipped_model_tells_a_disc_from_a_bicycle(self) -> None:
+        assert subject_mismatch(Look(disc(), prompt="a red circle")) == []
+        (found,) = subject_mismatch(Look(disc(), prompt="a bicycle"))
+        assert "than 'bicycle'" in found.message
+
+
+@pytest.mark.usefixtures("forgetful")
 def test_without_a_model_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(name: str | None = None) -> SimpleNamespace:
         raise ModelError("There is no such model.")
 
     monkeypatch.setattr("sfumato.clip.load", broken)
-    meaning._calibration.cache_clear()
     assert subject_mismatch(Look(disc(), prompt="a fox")) == []
-    meaning._calibration.cache_clear()

@@ -54,6 +54,16 @@ def test_heaps_of_different_size_weigh_the_same() -> None:
     assert -uneven.offset / uneven.slope == pytest.approx(-even.offset / even.slope, abs=0.02)
 
 
+def test_the_doubtful_mark_lets_as_many_matches_fall_as_was_said() -> None:
+    matches, mismatches = heaps(1000)
+    usual = fit_calibration(matches, mismatches)
+    bolder = fit_calibration(matches, mismatches, false_alarms=0.1)
+    assert (matches < usual.doubtful_below).mean() == pytest.approx(0.01, abs=0.002)
+    assert (matches < bolder.doubtful_below).mean() == pytest.approx(0.1, abs=0.002)
+    assert bolder.mismatches_caught > usual.mismatches_caught
+    assert bolder.slope == usual.slope
+
+
 def test_heaps_that_do_not_overlap_still_give_a_finite_curve() -> None:
     fitted = fit_calibration(np.float32([0.9, 0.91]), np.float32([0.1, 0.11]))
     assert np.isfinite([fitted.slope, fitted.offset]).all()
