@@ -48,15 +48,18 @@ class Progress:
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> Progress:
-        """Read ``to_json`` back."""
-        values = json.loads(text)
-        return cls(
-            fraction=values["fraction"],
-            stage=values["stage"],
-            steps=tuple((done, total) for done, total in values["steps"]),
-            previews=tuple(values["previews"]),
-        )
+    def from_json(cls, text: str) -> Progress | None:
+        """Read ``to_json`` back; None: another version of sfumato wrote it."""
+        try:
+            values = json.loads(text)
+            return cls(
+                fraction=values["fraction"],
+                stage=values["stage"],
+                steps=tuple((done, total) for done, total in values["steps"]),
+                previews=tuple(values["previews"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,14 @@ class JobError:
         """The same words as the error's."""
         return cls(code=error.code, message=error.message, hint=error.hint)
 
+    @classmethod
+    def from_json(cls, text: str) -> JobError:
+        """Read what the database kept; what another version wrote is shown as it is."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError):
+            return cls(code="internal", message=text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -79,7 +90,10 @@ class Job:
 
     id: str
     state: JobState
-    request: GenerationRequest  # its seed is fixed: every attempt draws the same pictures
+    # its seeds are fixed: every attempt draws the same pictures. Where it is not ``readable``, its
+    # words and the number of pictures alone: enough to show it, not to draw it
+    request: GenerationRequest
+    readable: bool
     priority: int  # higher is drawn earlier
     owner: str  # of the API key that asked; "" on the person's own machine
     attempt: int  # workers that began it
@@ -168,3 +182,11 @@ def request_from_json(text: str) -> GenerationRequest:
         raise RequestError(
             f"The queued request cannot be read: {error}.", hint="Submit it again."
         ) from None
+
+
+def shown_of(text: str, num_images: int) -> GenerationRequest:
+    """What can be shown of a request that cannot be read."""
+    try:
+        return GenerationRequest(prompt=json.loads(text)["prompt"], num_images=num_images)
+    except (RequestError, KeyError, TypeError, ValueError):
+        return GenerationRequest(prompt="?", num_images=num_images)

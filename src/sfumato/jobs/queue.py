@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -36,9 +37,11 @@ from sfumato.jobs.job import (
     JobError,
     JobEvent,
     JobState,
+    LeaseLost,
     Progress,
     request_from_json,
     request_to_json,
+    shown_of,
 )
 from sfumato.jobs.tables import EVENTS, JOBS
 from sfumato.models import spec_of
@@ -85,8 +88,8 @@ class JobQueue:
     ) -> Job:
         """Queue a drawing; durable when this returns.
 
-        The request is planned here, so that what cannot be drawn is refused and never queued. A
-        seed that was left open is fixed, so that every attempt draws the same pictures.
+        The request is planned here, so that what cannot be drawn is refused and never queued.
+        Seeds that were left open are fixed, so that every attempt draws the same pictures.
 
         Args:
             request: what to draw, 1 to 64 pictures.
@@ -108,9 +111,7 @@ class JobQueue:
         asked = hashlib.sha256(
             json.dumps([request_to_json(request), limit_seconds, collection]).encode()
         ).hexdigest()
-        if request.seed is None:
-            highest = MAX_SEED - request.num_images + 1
-            request = replace(request, seed=secrets.randbelow(highest + 1))
+        request = _with_seeds(request)
         self.check_room()
         values = {
             "id": new_id(),
@@ -405,11 +406,13 @@ class JobQueue:
     def retry(self, job_id: str) -> Job:
         """Queue a failed or cancelled job again; pictures it has finished are not drawn again.
 
-        Raises: RequestError: code "no_such_job", or "job_not_ended"; StorageError: as ``submit``.
+        Raises: RequestError: code "no_such_job", or "job_not_ended", or another version of sfumato
+        queued it; StorageError: as ``submit``.
         """
         self.check_room()
         with self.database.write() as connection:
             row = self._locked(connection, job_id)
+            request_from_json(row.request)
             if row.state not in ("failed", "cancelled"):
                 raise RequestError(
                     f"The job is {row.state}.",
@@ -457,11 +460,15 @@ class JobQueue:
             if connection.execute(waiting).first() is None:
                 return None
         self.check_room()
-        row = claim_next(self.database, worker, self.lease_seconds)
-        if row is None:
-            return None
-        self.notify()
-        return Claim(self, row.number, row.fence, self.get(row.id))
+        while (row := claim_next(self.database, worker, self.lease_seconds)) is not None:
+            claim = Claim(self, row.number, row.fence, self.get(row.id))
+            self.notify()
+            if claim.job.readable or claim.job.error is None:
+                return claim
+            with suppress(LeaseLost):
+                claim.failed(claim.job.error)
+            self.notify()
+        return None
 
     def reap(self) -> int:
         """Queue jobs again whose workers have gone silent; returns how many were touched."""
@@ -505,10 +512,19 @@ class JobQueue:
 
 def _job_of(row: Row[Any], pictures: Sequence[str]) -> Job:
     running = row.state == "running" and row.progress is not None
+    state, error = row.state, None if row.error is None else JobError.from_json(row.error)
+    readable = True
+    try:
+        request = request_from_json(row.request)
+    except RequestError as unreadable:  # of another version: no reason to show none of the others
+        request, readable = shown_of(row.request, row.num_images), False
+        if state not in ENDED:  # the next worker says so for good
+            state, error = "failed", JobError.of(unreadable)
     return Job(
         id=row.id,
-        state=row.state,
-        request=request_from_json(row.request),
+        state=state,
+        request=request,
+        readable=readable,
         priority=row.priority,
         owner=row.owner,
         attempt=row.attempt,
@@ -516,7 +532,7 @@ def _job_of(row: Row[Any], pictures: Sequence[str]) -> Job:
         collection=row.collection,
         cancel_requested=bool(row.cancel_requested),
         progress=Progress.from_json(row.progress) if running else None,
-        error=None if row.error is None else JobError(**json.loads(row.error)),
+        error=error,
         pictures=tuple(pictures),
         created_at=_moment(row.created_at),
         started_at=None if row.started_at is None else _moment(row.started_at),
@@ -528,6 +544,16 @@ def _job_of(row: Row[Any], pictures: Sequence[str]) -> Job:
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def _with_seeds(request: GenerationRequest) -> GenerationRequest:
+    """The request with nothing left to chance."""
+    highest = MAX_SEED - request.num_images + 1
+    if request.seed is None:
+        request = replace(request, seed=secrets.randbelow(highest + 1))
+    if request.variation_strength > 0 and request.variation_seed is None:
+        request = replace(request, variation_seed=secrets.randbelow(highest + 1))
+    return request
 
 
 def _check_options(priority: int, owner: str, key: str | None, limit_seconds: float) -> None:

@@ -54,6 +54,66 @@ def test_a_job_is_as_it_was_asked(queue: JobQueue, ask: Ask) -> None:
     assert queue.position(job.id) == 0
 
 
+def test_nothing_of_a_job_is_left_to_chance(queue: JobQueue, ask: Ask) -> None:
+    asked = queue.submit(ask(num_images=2, variation_strength=0.5)).request
+    assert asked.variation_seed is not None
+    images = [image.pixel_sha256 for image in generate(asked).images]
+    assert images == [image.pixel_sha256 for image in generate(asked).images]
+    plain = queue.submit(ask()).request
+    assert (plain.variation_seed, plain.variation_strength) == (None, 0.0)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"prompt": "a fox", "colour_of_tomorrow": 1, "seed": 1}',
+        '{"prompt": "a fox", "width": -1}',
+        '["no", "request"]',
+        "{ torn",
+    ],
+)
+def test_a_job_of_another_version_is_failed_and_hides_no_other(
+    queue: JobQueue, ask: Ask, written: str
+) -> None:
+    before, odd, after = (queue.submit(ask(num_images=n)) for n in (1, 2, 3))
+    with queue.database.write() as connection:
+        connection.execute(
+            update(JOBS).where(JOBS.c.id == odd.id).values(request=written, priority=9)
+        )
+    assert [job.id for job in queue.jobs()[0]] == [after.id, odd.id, before.id]
+    assert taken(queue).job.id == before.id
+    assert taken(queue).job.id == after.id
+    assert queue.claim("w2") is None
+    failed = queue.get(odd.id)
+    assert (failed.state, failed.readable, failed.request.num_images) == ("failed", False, 2)
+    assert failed.request.prompt == ("a fox" if "fox" in written else "?")
+    assert failed.error is not None
+    assert "cannot be read" in failed.error.message or "width" in failed.error.message
+    assert [event.kind for event in queue.read_events(odd.id)][-1] == "failed"
+    with pytest.raises(RequestError):
+        queue.retry(odd.id)
+
+
+def test_a_job_of_another_version_can_be_looked_at_and_cancelled(own: JobQueue, ask: Ask) -> None:
+    job = own.submit(ask())
+    with own.database.write() as connection:
+        connection.execute(update(JOBS).values(request='{"prompt": "a fox", "new": 1}'))
+    seen = own.get(job.id)
+    assert (seen.state, seen.ended) == ("failed", True)
+    assert seen.error is not None
+    assert own.cancel(job.id).state == "cancelled"
+    with own.database.write() as connection:
+        connection.execute(
+            update(JOBS).values(state="running", progress='{"share": 1}', request='{"prompt": "a"}')
+        )
+    assert own.get(job.id).progress is None
+    with own.database.write() as connection:
+        connection.execute(update(JOBS).values(state="failed", error='{"why": "it broke"}'))
+    broken = own.get(job.id).error
+    assert broken is not None
+    assert "it broke" in broken.message
+
+
 def test_what_cannot_be_drawn_is_refused_and_not_queued(own: JobQueue, ask: Ask) -> None:
     for error, call in (
         (ModelError, lambda: own.submit(ask(model="nonesuch"))),
