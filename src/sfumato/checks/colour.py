@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sfumato.checks.look import SHADE, Look, colour_distance
+from sfumato.checks.pieces import of_each
 from sfumato.colours import basic_name, rgb_of, to_hex
 from sfumato.request import Finding
 
@@ -67,6 +68,7 @@ def palette_drift(look: Look) -> list[Finding]:
     moved = [drift for drift in drifts(look) if drift[3] > _DRIFT]
     # a tint that is not there at all is ``wrong_colour``
     moved = [drift for drift in moved if drift[0] != "drawing" or not wrong_colour(look)]
+    several = look.asked is not None and look.asked.parts  # each has a tint, all have one ground
     return [
         Finding(
             check="palette_drift",
@@ -75,4 +77,4 @@ def palette_drift(look: Look) -> list[Finding]:
             measure=round(gap, 4),
         )
         for what, asked, shade, gap in moved
-    ]
+    ] + (of_each(palette_drift, look) if several else [])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sfumato.checks.demands import asked_count
 from sfumato.checks.look import Look, spread
+from sfumato.checks.pieces import find_copies
 from sfumato.regions import find_regions
 from sfumato.request import Finding
 
@@ -28,6 +29,8 @@ _FILLED = 0.97  # of the canvas: a scene, not subjects on a ground
 
 def wrong_count(look: Look) -> list[Finding]:
     """Not as many subjects as the words ask for."""
+    if look.asked is not None and look.asked.parts:
+        return _missing(look)
     wanted = None if look.asked is None else asked_count(look.asked.prompt)
     if wanted is None or not look.drawn.any() or look.drawn.mean() > _FILLED:
         return []
@@ -35,11 +38,33 @@ def wrong_count(look: Look) -> list[Finding]:
     if wanted in plausible:
         return []
     touching = " Subjects that overlap count as one." if found < wanted else ""
+    # a model that was given one thing to draw draws one, whatever the seed
+    hopeless = look.plan is not None and asked_count(look.plan.subject) != wanted
+    return [
+        Finding(
+            check="wrong_count",
+            severity="note" if hopeless else "warning",
+            message=f"Asked for {wanted}, but {found} can be told apart.{touching}",
+            box=look.box(look.drawn),
+            measure=float(found),
+        )
+    ]
+
+
+def _missing(look: Look) -> list[Finding]:
+    """Things that were laid out, but cannot be told apart in the room they were given.
+
+    Where each one is to stand is known, so nothing has to be guessed from shapes.
+    """
+    copies = [box for boxes in find_copies(look) for box in boxes]
+    found = sum(box is not None for box in copies)
+    if found in (0, len(copies)):  # ``blank`` says that nothing was drawn
+        return []
     return [
         Finding(
             check="wrong_count",
             severity="warning",
-            message=f"Asked for {wanted}, but {found} can be told apart.{touching}",
+            message=f"Asked for {len(copies)}, but {found} can be told apart.",
             box=look.box(look.drawn),
             measure=float(found),
         )

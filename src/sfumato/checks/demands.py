@@ -30,7 +30,9 @@ _NUMBERS = {
     **{"eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "dozen": 12},
     **{"couple of": 2, "pair of": 2, "trio of": 3, "set of": None, "group of": None},
 }
-_NUMBER_PHRASES = PhraseBook(phrase for phrase in _NUMBERS if " " in phrase)
+_NUMBER_PHRASES = PhraseBook(
+    {phrase for phrase in _NUMBERS if " " in phrase} | vocab.RELATION_PHRASES
+)
 _SAME_IN_PLURAL = {"fish", "sheep", "deer", "moose", "swine", "bison", "salmon", "trout", "squid"}
 # "a two-tone logo in three colours": these are counted but not drawn one by one
 _NOT_DRAWN = {

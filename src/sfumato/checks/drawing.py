@@ -114,8 +114,15 @@ def off_centre(look: Look) -> list[Finding]:
 
 def _hides_in_its_ground(look: Look) -> bool:
     """Whether the drawing was asked for in its ground's colour: then its outline is not seen."""
-    tint = None if look.asked is None else look.asked.tint
-    return tint is not None and any(colour_distance(tint, own) < SHADE for own in look.grounds)
+    if look.asked is None:
+        return False
+    tints = [look.asked.tint, *(part.tint for part in look.asked.parts)]
+    return any(
+        colour_distance(tint, own) < SHADE
+        for tint in tints
+        for own in look.grounds
+        if tint is not None
+    )
 
 
 def speckles(look: Look) -> list[Finding]:
@@ -123,6 +130,8 @@ def speckles(look: Look) -> list[Finding]:
     # on an emblem the drawing is about 0.6 times as large, and so are its honest details
     emblem = look.asked is not None and look.asked.emblem is not None
     limit = _SPECK * look.square * (0.36 if emblem else 1.0)
+    if look.plan is not None:
+        limit /= look.plan.num_things  # and so are those of several things
     stray = look.regions.areas < limit
     body = look.regions.mask_of(~stray & (look.regions.areas > 0))
     stray[0] = False

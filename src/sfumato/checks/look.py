@@ -23,7 +23,7 @@ from sfumato.models import ModelSpec
 from sfumato.oklab import evenly, srgb_to_oklab
 from sfumato.prompt import parse_prompt
 from sfumato.regions import Regions, find_regions
-from sfumato.request import Emblem, GenerationPlan, Mask
+from sfumato.request import Emblem, GenerationPlan, Mask, Part
 
 if TYPE_CHECKING:
     from sfumato.models import Conditioning
@@ -52,6 +52,7 @@ class Asked:
     tint_name: str | None = None
     background: str | None = None  # "transparent", "#rrggbb"; None: nothing was said about it
     emblem: Emblem | None = None
+    parts: tuple[Part, ...] = ()  # several things: each has a subject and a colour of its own
 
     @classmethod
     def of_plan(cls, plan: GenerationPlan) -> Asked:
@@ -63,6 +64,7 @@ class Asked:
             tint_name=plan.tint_name,
             background=plan.background,
             emblem=plan.emblem,
+            parts=plan.parts,
         )
 
     @classmethod
@@ -70,11 +72,14 @@ class Asked:
         """What words say: subject, colour, ground and emblem, read as for a drawing."""
         parsed = parse_prompt(prompt, _READER)
         ground = None if parsed.background == "transparent" else parsed.background
+        # where several kinds stand in a stranger's picture, and in which colour each, nobody knows
+        things = () if parsed.scene is None else parsed.scene.things
+        one = things[0] if len(things) == 1 else parsed
         return cls(
             prompt=prompt,
-            subject=parsed.subject,
-            tint=parsed.tint,
-            tint_name=parsed.tint_name,
+            subject=one.subject,
+            tint=one.tint,
+            tint_name=one.tint_name,
             background=ground,
             emblem=parsed.emblem,
         )

@@ -32,6 +32,7 @@ _GAP = 0.22  # of a cell, between two of them
 _BLOCK_GAP = 0.5  # between two groups that the words hold apart
 _ROW_IS_CLEARER = 0.8  # share of the largest cell from which all in one row is preferred
 _KINDS_ARE_CLEARER = 0.7  # the same for a row of each kind
+_DIGITS = 6  # of a share; the longest canvas is 256 times as long as wide
 _IN_A_ROW = 3  # so many stand in one row or column, whatever would be larger
 
 
@@ -242,12 +243,12 @@ def _side_by_side(grids: Sequence[Rows], room: Room) -> Iterator[Box]:
 
 
 def _shares(box: Box, room: Room) -> Box:
-    """A box as shares of the canvas, short enough to read in a recipe."""
+    """A box as shares of the canvas, rounded, so that every machine writes the same recipe."""
     left, top, right, bottom = box
     wide, high = room.width, room.height
     return (
-        round(left / wide, 4),
-        round(top / high, 4),
-        round(right / wide, 4),
-        round(bottom / high, 4),
+        round(left / wide, _DIGITS),
+        round(top / high, _DIGITS),
+        round(right / wide, _DIGITS),
+        round(bottom / high, _DIGITS),
     )
