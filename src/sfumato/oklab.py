@@ -50,19 +50,25 @@ def oklab_to_srgb(lab: NDArray[np.float64]) -> NDArray[np.uint8]:
     clipping would turn a vivid blue into a violet.
     """
     lab = np.asarray(lab, np.float64)
-    low, high = np.zeros(lab.shape[:-1]), np.ones(lab.shape[:-1])
-    axis = np.array([0.0, 1.0, 1.0])
-    inside = _in_gamut(lab)
-    if not inside.all():
-        for _ in range(12):  # bisection: 2**-12 of the chroma is far below one grey level
-            middle = (low + high) / 2
-            fits = _in_gamut(lab * (1 - axis) + lab * axis * middle[..., None])
-            low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-        keep = np.where(inside, 1.0, low)[..., None]
-        lab = lab * (1 - axis) + lab * axis * keep
+    outside = ~_in_gamut(lab)
+    if outside.any():
+        lab = lab.copy()
+        lab[outside] = _with_less_chroma(lab[outside])
     linear = np.clip(_lab_to_linear(lab), 0.0, 1.0)
     gamma = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.rint(gamma * 255.0).astype(np.uint8)
+
+
+def _with_less_chroma(lab: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 3) colours that no screen shows, on the border of those that one does."""
+    low, high = np.zeros(len(lab)), np.ones(len(lab))
+    axis = np.array([0.0, 1.0, 1.0])
+    for _ in range(12):  # bisection: 2**-12 of the chroma is far below one grey level
+        middle = (low + high) / 2
+        fits = _in_gamut(lab * (1 - axis) + lab * axis * middle[..., None])
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    paler: NDArray[np.float64] = lab * (1 - axis) + lab * axis * low[..., None]
+    return paler
 
 
 # Oklab's cube root makes differences near black look large: two blacks that nobody can tell apart

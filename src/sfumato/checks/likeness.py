@@ -89,7 +89,8 @@ def fingerprint(
 def distances(queries: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """(m,) distance, 0..2, of each of (m, D) ``others`` to the closest reading or its mirror."""
     readings = np.concatenate([queries, queries * MIRROR])  # (2n, D)
-    cosines = (others @ readings.T).max(axis=1)
+    # not BLAS, whose threads would spin on other pictures' cores; see ``colours.nearest_index``
+    cosines = np.einsum("md,rd->mr", others, readings).max(axis=1)
     apart: NDArray[np.float32] = np.sqrt(np.maximum(2 - 2 * cosines, 0))
     return apart
 
