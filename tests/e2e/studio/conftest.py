@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class Server:
 
     address: str
     process: subprocess.Popen[str]
+    folder: Path
     headers: dict[str, str] = field(default_factory=dict)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -54,55 +56,83 @@ class Server:
             job = self.call("GET", f"/jobs/{job['id']}")["job"]
         return dict(job)
 
+    def kill(self) -> None:
+        """End the process at once: nothing is said, nobody is asked."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
 
-def _run(folder: Path, *options: str) -> Server:
-    home = folder / "home"
-    home.mkdir(parents=True)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
-    environment |= {"HOME": str(home), "USERPROFILE": str(home)}
-    environment["SFUMATO_LIBRARY"] = str(folder / "library")
-    command = [sys.executable, "-m", "sfumato"]
-    if "--key-required" in options:
-        made = subprocess.run(
-            [*command, "keys", "add", "test"],
-            env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        key = next(word for word in made.stdout.split() if word.startswith("sf-"))
-    process = subprocess.Popen(
-        [*command, "serve", "--port", "0", "--model", "fake", *options],
-        env=environment, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    def start_again(self) -> None:
+        """Another process at the same address, with the same library."""
+        port = self.address.rpartition(":")[2]
+        self.process = _launch(self.folder, "--port", port)
+        _listen(self.process)
+        self.wait_until_ready()
+
+    def end(self) -> None:
+        """Ask it to stop."""
+        self.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(WAIT)
+        self.kill()
+
+    def wait_until_ready(self) -> None:
+        """Until it takes work."""
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.address}/readyz", timeout=WAIT).close()
+                return
+            except urllib.error.HTTPError as error:
+                error.close()
+                time.sleep(0.1)
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """A person's environment whose home and library lie in ``folder``."""
+    values = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+    home = str(folder / "home")
+    library = str(folder / "library")
+    return values | {"HOME": home, "USERPROFILE": home, "SFUMATO_LIBRARY": library}
+
+
+def _launch(folder: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sfumato", "serve", "--model", "fake", "--quiet", *options]
+    environment = environment_of(folder)
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def _listen(process: subprocess.Popen[str]) -> str:
+    """The address it says it listens on."""
     assert process.stderr is not None
     said = []
     for line in process.stderr:
         said.append(line)
         if found := re.search(r"listens on (http://\S+)", line):
-            server = Server(found[1].rstrip("/"), process)
-            break
-    else:
-        process.wait()
-        process.stderr.close()
-        raise AssertionError("".join(said))
-    if "--key-required" in options:
+            return found[1].rstrip("/")
+    process.wait()
+    process.stderr.close()
+    raise AssertionError("".join(said))
+
+
+def _make_key(folder: Path) -> str:
+    made = subprocess.run(
+        [sys.executable, "-m", "sfumato", "keys", "add", "test"],
+        env=environment_of(folder), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return next(word for word in made.stdout.split() if word.startswith("sf-"))
+
+
+def run(folder: Path, *options: str) -> Server:
+    """A server with its home and library in ``folder``."""
+    (folder / "home").mkdir(parents=True, exist_ok=True)
+    key = _make_key(folder) if "--key-required" in options else None
+    process = _launch(folder, "--port", "0", *options)
+    server = Server(_listen(process), process, folder)
+    if key is not None:
         server.headers["Authorization"] = f"Bearer {key}"
-    while True:
-        try:
-            urllib.request.urlopen(f"{server.address}/readyz", timeout=WAIT).close()
-            return server
-        except urllib.error.HTTPError as error:
-            error.close()
-            time.sleep(0.1)
-
-
-def _end(server: Server) -> None:
-    server.process.terminate()
-    try:
-        server.process.wait(WAIT)
-    except subprocess.TimeoutExpired:
-        server.process.kill()
-        server.process.wait()
-    assert server.process.stderr is not None
-    server.process.stderr.close()
+    server.wait_until_ready()
+    return server
 
 
 @pytest.fixture(scope="module")
@@ -110,18 +140,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of its own for each file; the prompt box begins with the model that is instant."""
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
-    running = _run(tmp_path_factory.mktemp("studio"), "--quiet")
+    running = run(tmp_path_factory.mktemp("studio"))
     running.call("PATCH", "/settings", {"model": "fake", "width": 256, "height": 256})
     yield running
-    _end(running)
+    running.end()
 
 
 @pytest.fixture
-def locked_server(tmp_path: Path) -> Iterator[Server]:
-    """A server that lets nobody in without a key."""
-    running = _run(tmp_path / "locked", "--quiet", "--key-required")
-    yield running
-    _end(running)
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """``serve("--key-required")``: a server of this test's own, its library below ``tmp_path``."""
+    running: list[Server] = []
+
+    def one(*options: str) -> Server:
+        running.append(run(tmp_path, *options))
+        return running[-1]
+
+    yield one
+    for server in running:
+        server.end()
 
 
 @pytest.fixture(scope="module")

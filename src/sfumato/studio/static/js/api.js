@@ -21,13 +21,20 @@ const OFFLINE = {
 };
 
 /** Call a route. `body` is sent as JSON, `form` as multipart. Throws `Problem`. */
-export async function call(method, path, { body, form, headers = {}, signal, keepalive } = {}) {
-  const options = {
-    method,
-    headers: { accept: "application/json", ...headers },
-    signal,
-    keepalive,
-  };
+export async function call(method, path, { form, ...options } = {}) {
+  if (form === undefined) return send(method, path, options);
+  if (net.get().about === null) await greet(); // an upload needs the token
+  try {
+    return await send(method, path, { form, ...options });
+  } catch (problem) {
+    if (problem.status !== 403) throw problem;
+    await greet(); // the server began anew, with another token
+    return send(method, path, { form, ...options });
+  }
+}
+
+async function send(method, path, { body, form, headers = {} }) {
+  const options = { method, headers: { accept: "application/json", ...headers } };
   if (body !== undefined) {
     options.headers["content-type"] = "application/json";
     options.body = JSON.stringify(body);
@@ -38,8 +45,7 @@ export async function call(method, path, { body, form, headers = {}, signal, kee
   let answer;
   try {
     answer = await fetch(BASE + path, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+  } catch {
     lost();
     throw new Problem(0, OFFLINE);
   }

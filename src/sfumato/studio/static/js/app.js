@@ -1,6 +1,7 @@
 // The shell: bar, views, layers above them, and what holds on every page.
 import { greet, net, unlock } from "./api.js";
 import { CompareDialog, CompareTray } from "./compare.js";
+import { Field, Notice } from "./controls.js";
 import { Dialog } from "./dialog.js";
 import { html, render, useEffect, useState } from "./dom.js";
 import { adoptDefaults } from "./draft.js";
@@ -186,7 +187,7 @@ function KeyDialog() {
     try {
       await unlock(key.trim());
     } catch (refused) {
-      setProblem(refused);
+      setProblem(refused.status === 401 ? { message: "That key does not fit." } : refused);
     }
   };
   return html`
@@ -197,8 +198,7 @@ function KeyDialog() {
         .
       </p>
       <form class="keyform" onSubmit=${submit}>
-        <label class="field">
-          <span>Key</span>
+        <${Field} name="Key">
           <input
             type="password"
             autocomplete="current-password"
@@ -206,14 +206,11 @@ function KeyDialog() {
             value=${key}
             onInput=${(event) => setKey(event.currentTarget.value)}
           />
-        </label>
+        <//>
         ${
           problem &&
           html`
-            <div class="notice bad" role="alert">
-              ${icon("circle-alert")}
-              <p>${problem.status === 401 ? "That key does not fit." : problem.message}</p>
-            </div>
+            <${Notice} problem=${problem} />
           `
         }
         <div class="row end"><button class="primary">Come in</button></div>

@@ -1,5 +1,6 @@
 // Two pictures against each other: side by side, or one laid over the other with a slider.
 import { urls } from "./api.js";
+import { Segments } from "./controls.js";
 import { Dialog } from "./dialog.js";
 import { html, useEffect, useState } from "./dom.js";
 import { icon } from "./icons.js";
@@ -7,6 +8,11 @@ import { details, pictures } from "./pictures.js";
 import { makeStore, useStore } from "./store.js";
 import { complain } from "./toast.js";
 import { Grounds } from "./grounds.js";
+
+const MODES = [
+  ["side", "Side by side"],
+  ["slider", "Slider"],
+];
 
 /** The pictures that were picked (two at most), and whether they are being compared. */
 export const comparing = makeStore({ ids: [], open: false });
@@ -52,7 +58,7 @@ export function CompareTray() {
 
 export function CompareDialog() {
   const { ids, open } = useStore(comparing);
-  const known = useStore(pictures, (state) => state.byId);
+  const known = useStore(pictures).byId;
   const [mode, setMode] = useState("side");
   const [ground, setGround] = useState("check");
   const [at, setAt] = useState(50);
@@ -64,14 +70,7 @@ export function CompareDialog() {
   return html`
     <${Dialog} label="Compare" wide onClose=${clear}>
       <div class="row">
-        <div class="segments" role="group" aria-label="How to compare">
-          <button aria-pressed=${String(mode === "side")} onClick=${() => setMode("side")}>
-            Side by side
-          </button>
-          <button aria-pressed=${String(mode === "slider")} onClick=${() => setMode("slider")}>
-            Slider
-          </button>
-        </div>
+        <${Segments} label="How to compare" value=${mode} options=${MODES} onChange=${setMode} />
         <${Grounds} value=${ground} onChange=${setGround} />
       </div>
       ${

@@ -39,6 +39,8 @@ const BLANK = {
   guidance: "",
   sampler: "",
   scheduler: "",
+  variation: 0, // how far, from 0 to 1, the picture is pulled towards another seed
+  towards: 0,
 };
 
 const untouched = recall("draft", null) === null;
@@ -80,31 +82,46 @@ export function requestOf(state) {
   if (state.guidance !== "") request.guidance_scale = Number(state.guidance);
   if (state.sampler) request.sampler = state.sampler;
   if (state.scheduler) request.scheduler = state.scheduler;
+  if (state.variation > 0) {
+    request.variation_strength = state.variation;
+    request.variation_seed = state.towards;
+  }
   return request;
 }
 
 /** Fill the box with a recipe: everything that decides the picture, the seed locked. */
 export function fillFrom(plan) {
-  const shape = shapeOf(plan.width / plan.height);
-  const longest = Math.max(plan.width, plan.height);
-  const size = [...SIZES].sort((a, b) => Math.abs(a - longest) - Math.abs(b - longest))[0];
+  const { width, height } = plan;
+  const size = Math.max(width, height);
+  const near = shapeOf(width / height);
+  const offered = String(sides(near, size)) === String([width, height]);
   draft.set({
     ...BLANK,
     prompt: plan.prompt ?? "",
     negative: plan.negative_prompt ?? "",
-    shape,
+    shape: offered ? near : exactly(width, height),
     size,
     style: plan.styles?.[0] ?? plan.style ?? "",
-    ground: plan.background ?? "",
+    // of an emblem the words say the ground
+    ground: plan.emblem ? "" : (plan.background ?? ""),
     seedLocked: plan.seeds !== undefined || plan.seed !== undefined,
     seed: plan.seeds?.[0] ?? plan.seed ?? 0,
-    count: 1,
+    count: Math.min(MAX_COUNT, plan.num_images ?? 1),
     model: plan.model ?? "",
     steps: plan.num_inference_steps ?? "",
     guidance: plan.guidance_scale ?? "",
     sampler: plan.sampler ?? "",
     scheduler: plan.scheduler ?? "",
+    variation: plan.variation_strength ?? 0,
+    towards: plan.variation_seeds?.[0] ?? plan.variation_seed ?? 0,
   });
+}
+
+/** A shape that is not offered, in the smallest whole numbers. */
+function exactly(width, height) {
+  let [whole, rest] = [width, height];
+  while (rest) [whole, rest] = [rest, whole % rest];
+  return `${width / whole}:${height / whole}`;
 }
 
 /** The offered shape that is closest to a ratio of width to height. */

@@ -1,4 +1,5 @@
 // A picture dropped, pasted or chosen: read its recipe, keep it, or draw from it.
+import { Notice } from "./controls.js";
 import { Dialog } from "./dialog.js";
 import { html, useEffect, useState } from "./dom.js";
 import { icon } from "./icons.js";
@@ -173,13 +174,7 @@ function Desk({ files }) {
       ${
         problem &&
         html`
-          <div class="notice bad" role="alert">
-            ${icon("circle-alert")}
-            <p>
-              <strong>${problem.message}</strong>
-              <span>${problem.hint}</span>
-            </p>
-          </div>
+          <${Notice} problem=${problem} />
         `
       }
       ${

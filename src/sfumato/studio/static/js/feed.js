@@ -1,5 +1,6 @@
 // Drawings as they come: one card a job, its pictures appearing while they are drawn.
 import { get, urls } from "./api.js";
+import { Notice, Progress } from "./controls.js";
 import { html, useEffect, useState } from "./dom.js";
 import { fillFrom } from "./draft.js";
 import { icon } from "./icons.js";
@@ -133,14 +134,12 @@ export function GroupCard({ ids }) {
       ${
         active.length > 0 &&
         html`
-          <div class="status">
-            <progress
-              max=${all.length}
-              value=${done}
-              aria-label=${`Progress of “${prompt}”`}
-            ></progress>
-            <small>${done} of ${all.length} drawn</small>
-          </div>
+          <${Progress}
+            label=${`Progress of “${prompt}”`}
+            value=${done}
+            max=${all.length}
+            told=${`${done} of ${all.length} drawn`}
+          />
         `
       }
       ${all
@@ -200,14 +199,7 @@ function Status({ job }) {
         ? "Warming up the model…"
         : `Drawing, ${Math.round(fraction * 100)} %`;
   return html`
-    <div class="status">
-      <progress
-        max="1"
-        value=${fraction}
-        aria-label=${`Progress of “${job.request.prompt}”`}
-      ></progress>
-      <small>${told}</small>
-    </div>
+    <${Progress} label=${`Progress of “${job.request.prompt}”`} value=${fraction} told=${told} />
   `;
 }
 
@@ -218,26 +210,16 @@ function queued(job) {
 
 export function Failed({ job }) {
   return html`
-    <div class="notice bad" role="alert">
-      ${icon("triangle-alert")}
-      <p>
-        <strong>${job.error?.message ?? "The drawing failed."}</strong>
-        ${
-          job.error?.hint &&
-          html`
-            <span>${job.error.hint}</span>
-          `
-        }
-        <span class="row">
-          <button class="button small" onClick=${() => orComplain(retry(job.id))}>
-            ${icon("rotate-ccw", 15)} Try again
-          </button>
-          <button class="button small" onClick=${() => edit(job.request)}>
-            ${icon("pencil", 15)} Edit the words
-          </button>
-        </span>
-      </p>
-    </div>
+    <${Notice} problem=${job.error ?? { message: "The drawing failed." }} drawing="triangle-alert">
+      <span class="row">
+        <button class="button small" onClick=${() => orComplain(retry(job.id))}>
+          ${icon("rotate-ccw", 15)} Try again
+        </button>
+        <button class="button small" onClick=${() => edit(job.request)}>
+          ${icon("pencil", 15)} Edit the words
+        </button>
+      </span>
+    <//>
   `;
 }
 

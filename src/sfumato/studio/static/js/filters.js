@@ -1,5 +1,6 @@
 // Search and filters of the history. All of it lives in the address, so a search can be bookmarked.
 import { get, net } from "./api.js";
+import { Field, Segments, Select } from "./controls.js";
 import { html, useEffect, useState } from "./dom.js";
 import { icon } from "./icons.js";
 import { useStore } from "./store.js";
@@ -53,6 +54,10 @@ const KNOWN = [
   "before",
   "trash",
 ];
+const SEARCHES = [
+  ["q", "Words"],
+  ["text", "Looks"],
+];
 const PAUSE = 250; // ms after the last letter
 
 /** The server's query for a page of what the address asks for. */
@@ -101,7 +106,7 @@ export function Filters({ query, onChange }) {
     else next.delete(name);
     onChange(next.toString());
   };
-  const by = (name) => (event) => change(name, event.currentTarget.value);
+  const by = (name) => (value) => change(name, value);
   return html`
     <div class="filters" role="search">
       <div class="row">
@@ -191,14 +196,17 @@ export function Filters({ query, onChange }) {
             values=${labels.collections}
             onChange=${by("collection")}
           />
-          <label class="field">
-            <span>From</span>
-            <input type="date" value=${asked.get("after") ?? ""} onChange=${by("after")} />
-          </label>
-          <label class="field">
-            <span>Until</span>
-            <input type="date" value=${asked.get("before") ?? ""} onChange=${by("before")} />
-          </label>
+          ${["after", "before"].map(
+            (name) => html`
+              <${Field} key=${name} name=${name === "after" ? "From" : "Until"}>
+                <input
+                  type="date"
+                  value=${asked.get(name) ?? ""}
+                  onChange=${(event) => change(name, event.currentTarget.value)}
+                />
+              <//>
+            `,
+          )}
         </div>
         ${
           hasFilters(query) &&
@@ -248,12 +256,7 @@ function SearchBox({ query, onChange }) {
         placeholder=${mode === "q" ? "Words or tags" : "What it shows"}
         onInput=${(event) => setTyped(event.currentTarget.value)}
       />
-      <div class="segments" role="group" aria-label="Search in">
-        <button aria-pressed=${String(mode === "q")} onClick=${() => choose("q")}>Words</button>
-        <button aria-pressed=${String(mode === "text")} onClick=${() => choose("text")}>
-          Looks
-        </button>
-      </div>
+      <${Segments} label="Search in" value=${mode} options=${SEARCHES} onChange=${choose} />
     </div>
   `;
 }
@@ -261,16 +264,12 @@ function SearchBox({ query, onChange }) {
 function Pick({ name, value, values, onChange, shown = (text) => text.replaceAll("_", " ") }) {
   const listed = value && !values.includes(value) ? [value, ...values] : values;
   return html`
-    <label class="field">
-      <span>${name}</span>
-      <select value=${value ?? ""} onChange=${onChange}>
-        <option value="" selected=${!value}>Any</option>
-        ${listed.map(
-          (known) => html`
-            <option key=${known} value=${known} selected=${known === value}>${shown(known)}</option>
-          `,
-        )}
-      </select>
-    </label>
+    <${Field} name=${name}>
+      <${Select}
+        value=${value ?? ""}
+        options=${[["", "Any"], ...listed.map((known) => [known, shown(known)])]}
+        onChange=${onChange}
+      />
+    <//>
   `;
 }

@@ -1,6 +1,7 @@
 // The jobs as this page knows them: listed once, then kept true by the server's events.
 import { get, lost, net, post, urls } from "./api.js";
 import { makeStore } from "./store.js";
+import { announce } from "./toast.js";
 
 const PAGE = 16;
 
@@ -87,6 +88,9 @@ export async function fetchJob(id) {
   keep([job]);
 }
 
+const OUTCOMES = { done: "Drawn", failed: "Failed", cancelled: "Stopped" };
+const outcome = ({ state, request }) => `${OUTCOMES[state]}: ${request.prompt.slice(0, 200)}`;
+
 let stream = null;
 let again = null;
 
@@ -95,7 +99,12 @@ export function follow() {
   if (stream !== null || net.get().locked) return;
   stream = new EventSource(urls.events);
   stream.addEventListener("open", () => loadJobs());
-  stream.addEventListener("job", (event) => keep([JSON.parse(event.data)], { told: true }));
+  stream.addEventListener("job", (event) => {
+    const job = JSON.parse(event.data);
+    const known = jobs.get().byId[job.id];
+    keep([job], { told: true });
+    if (known && unfinished(known) && !unfinished(job)) announce(outcome(job));
+  });
   stream.addEventListener("progress", (event) => {
     const progress = JSON.parse(event.data);
     const known = jobs.get().byId[progress.job];

@@ -1,5 +1,6 @@
 // One picture, large: look closely at it on the left, do something with it on the right.
 import { net, urls } from "./api.js";
+import { Empty } from "./controls.js";
 import { Dialog } from "./dialog.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { GROUND_NAMES, Grounds } from "./grounds.js";
@@ -131,11 +132,7 @@ function Inside({ id }) {
         ${
           problem && !picture
             ? html`
-                <div class="empty">
-                  ${icon("image", 40)}
-                  <h2>${problem.message}</h2>
-                  <p class="soft">${problem.hint}</p>
-                </div>
+                <${Empty} drawing="image" title=${problem.message} text=${problem.hint} />
               `
             : html`
                 <${Stage}

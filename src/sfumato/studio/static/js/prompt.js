@@ -1,5 +1,6 @@
 // The prompt box: words first, the usual choices in one quiet row, the rest folded away.
 import { net } from "./api.js";
+import { Field, Select } from "./controls.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import {
   GROUNDS,
@@ -18,7 +19,8 @@ import { draw } from "./jobs.js";
 import { useStore } from "./store.js";
 import { complain } from "./toast.js";
 
-const set = (name) => (event) => draft.set({ [name]: event.currentTarget.value });
+const choose = (name) => (value) => draft.set({ [name]: value });
+const set = (name) => (event) => choose(name)(event.currentTarget.value);
 
 /** Draw what the box says. Returns the job, or null when it could not be queued. */
 export async function drawDraft() {
@@ -88,18 +90,34 @@ export function PromptBox({ onDrawn }) {
         <${Choice}
           name="Style"
           value=${state.style}
-          onChange=${set("style")}
+          onChange=${choose("style")}
           options=${[["", "Any"], ...(model?.styles ?? []).map((style) => [style, capital(style)])]}
         />
         <${Choice}
           name="Shape"
           value=${state.shape}
-          onChange=${set("shape")}
+          onChange=${choose("shape")}
           options=${SHAPES.map(([value, name]) => [value, `${name} ${value}`])}
         />
         <${Ground} value=${state.ground} />
         <${Count} value=${state.count} />
         <${Seed} locked=${state.seedLocked} seed=${state.seed} />
+        ${
+          state.variation > 0 &&
+          html`
+            <span class="pill">
+              <span class="name">Varied</span>
+              ${" "}${Math.round(state.variation * 100)} %
+              <button
+                type="button"
+                aria-label="Draw it unvaried"
+                onClick=${() => draft.set({ variation: 0 })}
+              >
+                ${icon("x", 14)}
+              </button>
+            </span>
+          `
+        }
         <button
           type="button"
           class="pill"
@@ -129,20 +147,11 @@ export function PromptBox({ onDrawn }) {
 
 const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
-function Choice({ name, value, onChange, options }) {
-  const listed = options.some(([known]) => known === value)
-    ? options
-    : [...options, [value, value]];
+function Choice({ name, value, options, onChange }) {
   return html`
     <label class="pill">
       <span class="name">${name}</span>
-      <select value=${value} onChange=${onChange}>
-        ${listed.map(
-          ([known, label]) => html`
-            <option value=${known} selected=${known === value}>${label}</option>
-          `,
-        )}
-      </select>
+      <${Select} value=${value} options=${options} onChange=${onChange} />
     </label>
   `;
 }
@@ -153,20 +162,11 @@ function Ground({ value }) {
     <span class="pill">
       <label class="inner">
         <span class="name">Ground</span>
-        <select
+        <${Select}
           value=${own ? "own" : value}
-          onChange=${(event) => {
-            const chosen = event.currentTarget.value;
-            draft.set({ ground: chosen === "own" ? "#e8c9a9" : chosen });
-          }}
-        >
-          ${GROUNDS.map(
-            ([known, label]) => html`
-              <option value=${known} selected=${known === value}>${label}</option>
-            `,
-          )}
-          <option value="own" selected=${own}>Own colour…</option>
-        </select>
+          options=${[...GROUNDS, ["own", "Own colour…"]]}
+          onChange=${(chosen) => draft.set({ ground: chosen === "own" ? "#e8c9a9" : chosen })}
+        />
       </label>
       ${
         own &&
@@ -193,7 +193,7 @@ function Count({ value }) {
       </button>
       <output aria-live="polite">
         ${value}
-        <span class="unseen">pictures</span>
+        <span class="unseen">${value === 1 ? "picture" : "pictures"}</span>
       </output>
       <button type="button" aria-label="One more" disabled=${value >= MAX_COUNT} onClick=${step(1)}>
         ${icon("plus", 15)}
@@ -250,47 +250,31 @@ function More({ state, model, models }) {
       ${
         can("negative_prompt") &&
         html`
-          <label class="field wide">
-            <span>Leave out</span>
+          <${Field} name="Leave out" wide>
             <input
               type="text"
               value=${state.negative}
               placeholder="What the picture should not show"
               onInput=${set("negative")}
             />
-          </label>
+          <//>
         `
       }
-      <label class="field">
-        <span>Model</span>
-        <select value=${state.model} onChange=${set("model")}>
-          <option value="" selected=${!state.model}>
-            ${model ? `As usual (${model.name})` : "As usual"}
-          </option>
-          ${(models?.models ?? []).map(
-            (known) => html`
-              <option value=${known.name} selected=${known.name === state.model}>
-                ${known.name}
-              </option>
-            `,
-          )}
-        </select>
-      </label>
-      <label class="field">
-        <span>Longer side</span>
-        <select
+      <${Field} name="Model">
+        <${Select}
+          value=${state.model}
+          options=${named(models?.models, model?.name)}
+          onChange=${choose("model")}
+        />
+      <//>
+      <${Field} name="Longer side">
+        <${Select}
           value=${state.size}
-          onChange=${(event) => draft.set({ size: Number(event.currentTarget.value) })}
-        >
-          ${SIZES.map(
-            (size) => html`
-              <option value=${size} selected=${size === state.size}>${size} px</option>
-            `,
-          )}
-        </select>
-      </label>
-      <label class="field">
-        <span>Steps</span>
+          options=${SIZES.map((size) => [size, `${size} px`])}
+          onChange=${choose("size")}
+        />
+      <//>
+      <${Field} name="Steps">
         <input
           type="number"
           min="1"
@@ -299,12 +283,11 @@ function More({ state, model, models }) {
           placeholder=${model?.num_inference_steps ?? ""}
           onInput=${set("steps")}
         />
-      </label>
+      <//>
       ${
         can("guidance") &&
         html`
-          <label class="field">
-            <span>Guidance</span>
+          <${Field} name="Guidance">
             <input
               type="number"
               min="0"
@@ -314,27 +297,23 @@ function More({ state, model, models }) {
               placeholder=${model?.guidance_scale ?? ""}
               onInput=${set("guidance")}
             />
-          </label>
+          <//>
         `
       }
-      <label class="field">
-        <span>Sampler</span>
-        <${Named}
+      <${Field} name="Sampler">
+        <${Select}
           value=${state.sampler}
-          usual=${model?.sampler}
-          known=${models?.samplers}
-          onChange=${set("sampler")}
+          options=${named(models?.samplers, model?.sampler)}
+          onChange=${choose("sampler")}
         />
-      </label>
-      <label class="field">
-        <span>Scheduler</span>
-        <${Named}
+      <//>
+      <${Field} name="Scheduler">
+        <${Select}
           value=${state.scheduler}
-          usual=${model?.scheduler}
-          known=${models?.schedulers}
-          onChange=${set("scheduler")}
+          options=${named(models?.schedulers, model?.scheduler)}
+          onChange=${choose("scheduler")}
         />
-      </label>
+      <//>
       <div class="field foot">
         <button type="button" class="button small" onClick=${resetOptions}>
           ${icon("rotate-ccw", 15)} Reset options
@@ -344,15 +323,8 @@ function More({ state, model, models }) {
   `;
 }
 
-function Named({ value, usual, known, onChange }) {
-  return html`
-    <select value=${value} onChange=${onChange}>
-      <option value="" selected=${!value}>${usual ? `As usual (${usual})` : "As usual"}</option>
-      ${(known ?? []).map(
-        ({ name, summary }) => html`
-          <option value=${name} title=${summary} selected=${name === value}>${name}</option>
-        `,
-      )}
-    </select>
-  `;
-}
+/** Names that the server knows; nothing chosen leaves it to the model. */
+const named = (known, usual) => [
+  ["", usual ? `As usual (${usual})` : "As usual"],
+  ...(known ?? []).map(({ name, summary }) => [name, name, summary]),
+];

@@ -1,5 +1,6 @@
 // Parts of a picture's panel: its report, its labels, its commands, its recipe.
 import { copyText } from "./clipboard.js";
+import { Segments } from "./controls.js";
 import { html, useState } from "./dom.js";
 import { icon } from "./icons.js";
 
@@ -93,19 +94,7 @@ export function Commands({ commands }) {
     <section>
       <h3>The same, elsewhere</h3>
       <div class="row spread">
-        <div class="segments" role="group" aria-label="Where">
-          ${LANGUAGES.map(
-            ([key, label]) => html`
-              <button
-                key=${key}
-                aria-pressed=${String(shown === key)}
-                onClick=${() => setShown(key)}
-              >
-                ${label}
-              </button>
-            `,
-          )}
-        </div>
+        <${Segments} label="Where" value=${shown} options=${LANGUAGES} onChange=${setShown} />
         <button
           class="icon"
           aria-label=${`Copy as ${name}`}

@@ -6,7 +6,7 @@ import { makeStore, useStore } from "./store.js";
 const SECONDS = 7;
 let count = 0;
 
-const toasts = makeStore({ shown: [] });
+const toasts = makeStore({ shown: [], heard: "" });
 /** Open dialogs: everything below them is inert, so the topmost shows the messages. */
 export const layers = makeStore({ open: 0 });
 
@@ -18,6 +18,9 @@ export function say(text, { action = null, kind = "note", hint = "" } = {}) {
   setTimeout(() => dismiss(toast.key), (action || hint ? 1.6 : 1) * SECONDS * 1000);
 }
 
+/** Tell those who listen what others see happen on the page. */
+export const announce = (heard) => toasts.set({ heard });
+
 /** Say what went wrong, with its hint. */
 export function complain(problem) {
   if (problem?.code === "offline") return; // the banner says it already
@@ -28,10 +31,11 @@ const dismiss = (key) =>
   toasts.set((state) => ({ shown: state.shown.filter((t) => t.key !== key) }));
 
 export function Toasts({ layer = 0 }) {
-  const shown = useStore(toasts, (state) => state.shown);
+  const { shown, heard } = useStore(toasts);
   const open = useStore(layers, (state) => state.open);
   return html`
     <div class="toasts" role="status" aria-live="polite">
+      <span class="unseen">${layer === open && heard}</span>
       ${
         layer === open &&
         shown.map(

@@ -1,4 +1,5 @@
 // Home: the prompt box, and what was drawn from it, newest first.
+import { Notice } from "../controls.js";
 import { html, useState } from "../dom.js";
 import { draft } from "../draft.js";
 import { ChooseFile } from "../drop.js";
@@ -34,13 +35,7 @@ export function DrawView() {
       failed &&
       !["offline", "unauthorized"].includes(failed.code) &&
       html`
-        <div class="notice bad" role="alert">
-          ${icon("circle-alert")}
-          <p>
-            <strong>${failed.message}</strong>
-            <span>${failed.hint}</span>
-          </p>
-        </div>
+        <${Notice} problem=${failed} />
       `
     }
     ${

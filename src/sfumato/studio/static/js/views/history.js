@@ -1,5 +1,6 @@
 // Everything that was ever drawn or kept, however much that is.
 import { get, net, post } from "../api.js";
+import { Empty, Notice } from "../controls.js";
 import { html, useEffect, useRef, useState } from "../dom.js";
 import { ChooseFile } from "../drop.js";
 import { Filters, hasFilters, queryFor } from "../filters.js";
@@ -12,7 +13,7 @@ import { useStore } from "../store.js";
 import { complain, say } from "../toast.js";
 import { Wall } from "../wall.js";
 
-const PAGE = 120;
+const PAGE = 200; // the most the server gives at once
 
 export function HistoryView() {
   const query = useStore(route, (state) => state.query);
@@ -32,11 +33,11 @@ export function HistoryView() {
       if (loading.current !== token) return; // the filters changed meanwhile
       learn(page.pictures);
       const ids = page.pictures.map((picture) => picture.id);
-      setList((old) =>
-        cursor
-          ? { ...old, ids: [...old.ids, ...ids], next: page.next }
-          : { ids, next: page.next, total: page.total, query },
-      );
+      setList((old) => {
+        if (!cursor) return { ids, next: page.next, total: page.total, query };
+        old.ids.push(...ids); // a copy of 100,000 for every page would be felt
+        return { ...old, next: page.next };
+      });
       setProblem(null);
     } catch (failed) {
       if (loading.current === token) setProblem(failed);
@@ -94,13 +95,7 @@ export function HistoryView() {
       problem &&
       problem.code !== "offline" &&
       html`
-        <div class="notice bad" role="alert">
-          ${icon("circle-alert")}
-          <p>
-            <strong>${problem.message}</strong>
-            <span>${problem.hint}</span>
-          </p>
-        </div>
+        <${Notice} problem=${problem} />
       `
     }
     ${
@@ -135,28 +130,30 @@ export function HistoryView() {
 function Nothing({ query, trash }) {
   if (trash)
     return html`
-      <div class="empty">
-        ${icon("trash-2", 40)}
-        <h2>The trash is empty</h2>
-        <p class="soft">Pictures that you throw away wait here until you delete them for good.</p>
-      </div>
+      <${Empty}
+        drawing="trash-2"
+        title="The trash is empty"
+        text="Pictures that you throw away wait here until you delete them for good."
+      />
     `;
   if (hasFilters(query))
     return html`
-      <div class="empty">
-        ${icon("search", 40)}
-        <h2>Nothing fits</h2>
-        <p class="soft">Fewer words or fewer filters find more.</p>
+      <${Empty}
+        drawing="search"
+        title="Nothing fits"
+        text="Fewer words or fewer filters find more."
+      >
         <button class="button" onClick=${() => refine("")}>Show everything</button>
-      </div>
+      <//>
     `;
   return html`
-    <div class="empty">
-      ${icon("images", 40)}
-      <h2>No pictures yet</h2>
-      <p class="soft">Whatever you draw is kept here, with the recipe that draws it again.</p>
+    <${Empty}
+      drawing="images"
+      title="No pictures yet"
+      text="Whatever you draw is kept here, with the recipe that draws it again."
+    >
       <a class="button" href="#/">Draw the first one</a>
-    </div>
+    <//>
   `;
 }
 

@@ -1,5 +1,6 @@
 // What is waiting, what is being drawn, what has ended.
 import { urls } from "../api.js";
+import { Empty, Progress } from "../controls.js";
 import { html } from "../dom.js";
 import { Failed } from "../feed.js";
 import { icon } from "../icons.js";
@@ -38,14 +39,13 @@ export function QueueView() {
     ${
       all.length === 0 &&
       html`
-        <div class="empty">
-          ${icon("list-todo", 40)}
-          <h2>Nothing is waiting</h2>
-          <p class="soft">
-            What you ask for lines up here, and stays here if the page or the machine goes away.
-          </p>
+        <${Empty}
+          drawing="list-todo"
+          title="Nothing is waiting"
+          text="What you ask for lines up here, and stays here if the page or the machine goes away."
+        >
           <a class="button" href="#/">Draw something</a>
-        </div>
+        <//>
       `
     }
     ${
@@ -113,11 +113,7 @@ function Row({ job }) {
         ${
           job.state === "running" &&
           html`
-            <progress
-              max="1"
-              value=${fraction}
-              aria-label=${`Progress of “${job.request.prompt}”`}
-            ></progress>
+            <${Progress} label=${`Progress of “${job.request.prompt}”`} value=${fraction} />
           `
         }
         ${

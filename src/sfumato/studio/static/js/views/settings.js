@@ -1,5 +1,6 @@
 // What the prompt box begins with, how the page looks, who is serving it.
 import { call, get, greet, net } from "../api.js";
+import { Field, Segments, Select } from "../controls.js";
 import { html, useEffect, useState } from "../dom.js";
 import { GROUNDS, MAX_COUNT, SHAPES, SIZES, resetOptions, shapeOf, sides } from "../draft.js";
 import { icon } from "../icons.js";
@@ -26,19 +27,7 @@ export function SettingsView() {
       <section class="sheet">
         <h2>Looks</h2>
         <div class="row">
-          <div class="segments" role="group" aria-label="Theme">
-            ${THEMES.map(
-              ([name, label, drawing]) => html`
-                <button
-                  key=${name}
-                  aria-pressed=${String(chosen === name)}
-                  onClick=${() => chooseTheme(name)}
-                >
-                  ${icon(drawing, 16)} ${label}
-                </button>
-              `,
-            )}
-          </div>
+          <${Segments} label="Theme" value=${chosen} options=${THEMES} onChange=${chooseTheme} />
         </div>
       </section>
       ${
@@ -111,6 +100,9 @@ async function leave() {
   await greet().catch(() => {}); // it answers 401, and the page asks for a key
 }
 
+/** Values that are their own names. */
+const twice = (values) => values.map((value) => [value, value]);
+
 function Defaults({ kept, models, onKept }) {
   const [values, setValues] = useState({
     model: kept.model ?? "",
@@ -120,10 +112,7 @@ function Defaults({ kept, models, onKept }) {
     shape: shapeOf(kept.width / kept.height),
     size: Math.max(kept.width, kept.height),
   });
-  const set =
-    (name, read = (text) => text) =>
-    (event) =>
-      setValues({ ...values, [name]: read(event.currentTarget.value) });
+  const set = (name) => (value) => setValues({ ...values, [name]: value });
   const styles =
     (
       models?.models.find((model) => model.name === values.model) ??
@@ -152,49 +141,29 @@ function Defaults({ kept, models, onKept }) {
       complain(problem);
     }
   };
-  const option = (value, label, current) => html`
-    <option key=${value} value=${value} selected=${value === current}>${label}</option>
-  `;
+  const choices = [
+    [
+      "Model",
+      "model",
+      [["", "The server’s own"], ...twice((models?.models ?? []).map((m) => m.name))],
+    ],
+    ["Style", "style", [["", "Any"], ...twice(styles)]],
+    ["Shape", "shape", SHAPES.map(([value, name]) => [value, `${name} ${value}`])],
+    ["Longer side", "size", SIZES.map((size) => [size, `${size} px`])],
+    ["Ground", "ground", GROUNDS],
+    ["Pictures", "count", twice(Array.from({ length: MAX_COUNT }, (_, index) => index + 1))],
+  ];
   return html`
     <form class="sheet" onSubmit=${save}>
       <h2>Every drawing begins with</h2>
       <div class="grid">
-        <label class="field">
-          <span>Model</span>
-          <select value=${values.model} onChange=${set("model")}>
-            ${option("", "The server’s own", values.model)}${(models?.models ?? []).map(({ name }) => option(name, name, values.model))}
-          </select>
-        </label>
-        <label class="field">
-          <span>Style</span>
-          <select value=${values.style} onChange=${set("style")}>
-            ${option("", "Any", values.style)}${styles.map((name) => option(name, name, values.style))}
-          </select>
-        </label>
-        <label class="field">
-          <span>Shape</span>
-          <select value=${values.shape} onChange=${set("shape")}>
-            ${SHAPES.map(([value, name]) => option(value, `${name} ${value}`, values.shape))}
-          </select>
-        </label>
-        <label class="field">
-          <span>Longer side</span>
-          <select value=${values.size} onChange=${set("size", Number)}>
-            ${SIZES.map((size) => option(size, `${size} px`, values.size))}
-          </select>
-        </label>
-        <label class="field">
-          <span>Ground</span>
-          <select value=${values.ground} onChange=${set("ground")}>
-            ${GROUNDS.map(([value, name]) => option(value, name, values.ground))}
-          </select>
-        </label>
-        <label class="field">
-          <span>Pictures</span>
-          <select value=${values.count} onChange=${set("count", Number)}>
-            ${Array.from({ length: MAX_COUNT }, (_, index) => option(index + 1, index + 1, values.count))}
-          </select>
-        </label>
+        ${choices.map(
+          ([label, name, options]) => html`
+            <${Field} key=${name} name=${label}>
+              <${Select} value=${values[name]} options=${options} onChange=${set(name)} />
+            <//>
+          `,
+        )}
       </div>
       <div class="row end"><button class="primary">Save</button></div>
     </form>

@@ -1,5 +1,6 @@
 // A grid of drawings over one or two parameters: everything else, the seed included, stays the same.
 import { get, net, post, urls } from "../api.js";
+import { Empty, Field, Progress, Select } from "../controls.js";
 import { html, useEffect, useState } from "../dom.js";
 import { GROUNDS, draft, modelOf, requestOf } from "../draft.js";
 import { icon } from "../icons.js";
@@ -78,8 +79,7 @@ export function SweepView() {
   return html`
     <div class="title"><h1>Sweep</h1></div>
     <form class="sheet" onSubmit=${submit}>
-      <label class="field">
-        <span>What to draw</span>
+      <${Field} name="What to draw">
         <input
           id="prompt"
           type="text"
@@ -88,7 +88,7 @@ export function SweepView() {
           placeholder="A red fox"
           onInput=${(event) => draft.set({ prompt: event.currentTarget.value })}
         />
-      </label>
+      <//>
       <div class="axes">
         <${Axis}
           name="Across"
@@ -120,14 +120,11 @@ export function SweepView() {
             <${Grid} key=${sweep.id} sweep=${sweep} />
           `
         : html`
-            <div class="empty">
-              ${icon("grid-2x2", 40)}
-              <h2>See what each choice does</h2>
-              <p class="soft">
-                Pick one thing to change across and one down. The grid fills while it is drawn, and
-                comes as one labelled sheet.
-              </p>
-            </div>
+            <${Empty}
+              drawing="grid-2x2"
+              title="See what each choice does"
+              text="Pick one thing to change across and one down. The grid fills while it is drawn, and comes as one labelled sheet."
+            />
           `
     }
   `;
@@ -170,30 +167,17 @@ function Axis({ name, axis, context, optional = false, onChange }) {
   const typed = (event) => onChange({ ...axis, text: event.currentTarget.value });
   return html`
     <fieldset class="axis" aria-label=${name}>
-      <label class="field">
-        <span>${name}</span>
-        <select
+      <${Field} name=${name}>
+        <${Select}
           value=${axis.field}
-          onChange=${(event) => onChange({ field: event.currentTarget.value, text: null })}
-        >
-          ${
-            optional &&
-            html`
-              <option value="" selected=${!axis.field}>Nothing</option>
-            `
-          }
-          ${FIELDS.map(
-            ([field, label]) => html`
-              <option key=${field} value=${field} selected=${field === axis.field}>${label}</option>
-            `,
-          )}
-        </select>
-      </label>
+          options=${[...(optional ? [["", "Nothing"]] : []), ...FIELDS.map(([field, label]) => [field, label])]}
+          onChange=${(field) => onChange({ field, text: null })}
+        />
+      <//>
       ${
         axis.field &&
         html`
-          <label class="field">
-            <span>Values, ${lines ? "one a line" : "with commas"}</span>
+          <${Field} name=${`Values, ${lines ? "one a line" : "with commas"}`}>
             ${
               lines
                 ? html`
@@ -203,7 +187,7 @@ function Axis({ name, axis, context, optional = false, onChange }) {
                     <input type="text" value=${text} onInput=${typed} />
                   `
             }
-          </label>
+          <//>
         `
       }
     </fieldset>
@@ -251,10 +235,12 @@ function Grid({ sweep }) {
       ${
         waiting.length > 0 &&
         html`
-          <div class="status">
-            <progress max=${cells.length} value=${done} aria-label="Cells drawn"></progress>
-            <small role="status">${done} of ${cells.length} drawn</small>
-          </div>
+          <${Progress}
+            label="Cells drawn"
+            value=${done}
+            max=${cells.length}
+            told=${`${done} of ${cells.length} drawn`}
+          />
         `
       }
       <div class="scroll" tabindex="0" role="group" aria-label="Pictures of the grid">
