@@ -95,19 +95,20 @@ class Follower:
         after = min(since, datetime.now(timezone.utc)) - _SLACK
         return [job for job in reversed(ended) if job.finished_at and job.finished_at > after]
 
-    def _changed(self) -> list[tuple[Job, list[News]]]:
-        """What is new of every job that somebody may be told of."""
+    def _changed(self) -> tuple[list[tuple[Job, list[News]]], set[str]]:
+        """What is new of every job that somebody may be told of, and whom to follow no more."""
         jobs = self._unfinished()
-        present = {job.id for job in jobs}
-        wanted = {job_id for job_id in tuple(self._listeners.values()) if job_id is not None}
-        for job_id in ({*self._known} | wanted) - present:
-            with suppress(SfumatoError):  # pruned meanwhile: nothing more to say of it
-                jobs.insert(0, self._queue.get(job_id))
+        followed = {job.id for job in jobs}
+        followed |= {job_id for job_id in tuple(self._listeners.values()) if job_id is not None}
+        known = {*self._known}
+        others = (known | followed) - {job.id for job in jobs}
+        jobs = [*self._queue.get_many(sorted(others)), *jobs]
         found = []
         for job in jobs:
             before = self._known.get(job.id)
             found.append((job, self._all_of(job) if before is None else self._news(before, job)))
-        return found
+        followed -= {job.id for job in jobs if job.ended}
+        return found, (known | {job.id for job in jobs}) - followed
 
     def _news(self, before: Job, job: Job) -> list[News]:
         news = [_picture(job, index) for index in range(len(before.pictures), len(job.pictures))]
@@ -129,16 +130,16 @@ class Follower:
     async def _look(self) -> None:
         while self._listeners:
             with suppress(SfumatoError):  # busy, or its disk is gone for a while: look again
-                for job, news in await to_thread.run_sync(self._changed):
+                changed, left = await to_thread.run_sync(self._changed)
+                for job, news in changed:
                     self._tell(job, news)
+                    self._known[job.id] = job
+                for job_id in left:  # it has ended, or newer ones wait
+                    self._known.pop(job_id, None)
             await asyncio.sleep(_PATIENCE)
         self._known.clear()
 
     def _tell(self, job: Job, news: list[News]) -> None:
-        if job.ended:
-            self._known.pop(job.id, None)
-        else:
-            self._known[job.id] = job
         for waiting, wanted in tuple(self._listeners.items()):
             if wanted is None or wanted == job.id:
                 for one in news:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import to_thread
 
 from sfumato.errors import RequestError
 from sfumato.gallery import Library
 from sfumato.jobs import Job, JobQueue
 from sfumato.jobs.job import JobError, Progress
 from sfumato.request import GenerationRequest
+from sfumato.server import follow
 from sfumato.server.follow import Follower, News
 from sfumato.server.schemas.native import job_out
 
@@ -95,6 +98,68 @@ def test_a_running_job_is_followed_behind_any_number_of_waiting_ones(queue: JobQ
                 return
 
     watch(queue, act)
+
+
+def test_a_look_costs_the_same_however_many_wait(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_WATCHED", 10)
+    looks: list[int] = []  # jobs of the window, then those that are asked for besides
+    jobs, get_many = queue.jobs, queue.get_many
+
+    def counted(**asked: Any) -> Any:
+        if asked["states"] == ("running",):
+            looks.append(0)
+        found = jobs(**asked)
+        looks[-1] += len(found[0])
+        return found
+
+    def counted_others(ids: Sequence[str]) -> list[Job]:
+        looks[-1] += len(ids)
+        return get_many(ids)
+
+    async def act(upcoming: Callable[[], Awaitable[News]]) -> None:
+        for _ in range(3):
+            newest = ""
+            for _ in range(9):
+                newest = (await to_thread.run_sync(partial(submit, queue))).id
+            while (await upcoming())[1].get("id") != newest:
+                pass
+        monkeypatch.setattr(queue, "jobs", counted)
+        monkeypatch.setattr(queue, "get_many", counted_others)
+        monkeypatch.setattr(queue, "get", None)  # one by one would be as many looks as jobs
+        last = await to_thread.run_sync(partial(submit, queue))
+        while (await upcoming())[1].get("id") != last.id:
+            pass
+        while len(looks) < 4:
+            await asyncio.sleep(0.01)
+
+    watch(queue, act)
+    assert max(looks[2:]) <= 11
+
+
+def test_a_job_that_waited_long_is_told_of_when_it_begins_and_ends(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_WATCHED", 10)
+    first = submit(queue)
+
+    async def act(upcoming: Callable[[], Awaitable[News]]) -> None:
+        newest = ""
+        for _ in range(25):
+            newest = submit(queue).id
+        while (await upcoming())[1].get("id") != newest:
+            pass
+        claim = queue.claim("worker")
+        assert claim is not None
+        assert claim.job.id == first.id
+        while (await upcoming())[1].get("state") != "running":
+            pass
+        claim.failed(JobError(code="internal", message="Broken."))
+        while (await upcoming())[1].get("state") != "failed":
+            pass
+
+    assert watch(queue, act)[-1][1]["id"] == first.id
 
 
 def test_who_comes_back_is_told_what_ended_meanwhile(queue: JobQueue) -> None:
