@@ -5,8 +5,9 @@
 
 Clean pictures are icons as their designers drew them (where a data folder has held-out icons,
 only those) and chiaro's drawings that looked clean on a sheet. Each plant breaks clean pictures at
-several strengths. Recall is measured from the strength on that people see; false alarms on every
-clean picture. Prints one JSON line and adds it to ``benchmarks/results/checks.jsonl``.
+several strengths; copies are planted of training pictures. Recall is measured from the strength on
+that people see; false alarms on every clean picture. Prints one JSON line and adds it to
+``benchmarks/results/checks.jsonl``.
 """
 
 from __future__ import annotations
@@ -49,11 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for folder in asked.data
             for sample in clean.icons(folder, asked.icons, asked.split)
         ]
+        trained = [sample for folder in asked.data for sample in clean.shown(folder, asked.plants)]
         drawn = list(clean.drawings(limit=asked.drawings))
         figures = {
             "icons": len(samples),
             "drawings": len(drawn),
-            "checks": measure([*samples, *drawn], load_themes(), only=only, each=asked.plants),
+            "checks": measure(
+                [*samples, *drawn], load_themes(), trained=trained, only=only, each=asked.plants
+            ),
         }
     except SfumatoError as error:
         print(error.one_line(), file=sys.stderr)

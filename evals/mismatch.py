@@ -32,7 +32,7 @@ from sfumato.errors import SfumatoError
 from sfumato.training.corpus import read_corpus
 from sfumato.training.picture_text import split_corpus
 
-FALSE_ALARMS = 0.03  # share of true matches that the check may call mismatches
+FALSE_ALARMS = 0.04  # share of true matches that the check may call mismatches
 SIDE = 256  # of the drawings: the model looks at 64
 SEED = 7000  # of the first one, away from those of the drawings that were looked at
 WRONG = 40  # other names that each picture is asked for

@@ -7,12 +7,25 @@ check it is meant for should speak, on the broken picture and not on the clean o
 from planted.registry import (
     EXEMPT,
     PLANTS,
+    UNPLANTED,
     Broken,
     Plant,
     Sample,
     exempt,
     load_themes,
     plant,
+    unplanted,
 )
 
-__all__ = ["EXEMPT", "PLANTS", "Broken", "Plant", "Sample", "exempt", "load_themes", "plant"]
+__all__ = [
+    "EXEMPT",
+    "PLANTS",
+    "UNPLANTED",
+    "Broken",
+    "Plant",
+    "Sample",
+    "exempt",
+    "load_themes",
+    "plant",
+    "unplanted",
+]

@@ -61,6 +61,17 @@ def icons(folder: Path, count: int, split: str | None = None) -> Iterator[Sample
         )
 
 
+def shown(folder: Path, count: int) -> Iterator[Sample]:
+    """``count`` icons of a data folder that the built-in model was trained on.
+
+    None of a folder that holds nothing back: it was made for judging.
+
+    Raises: StorageError: the folder was not made by ``sfumato train data icons``.
+    """
+    if any(True for _ in icons(folder, 1, "heldout")):
+        yield from icons(folder, count, "train")
+
+
 def drawings(side: int = 1024, limit: int | None = None) -> Iterator[Sample]:
     """chiaro's drawings of the accepted prompts and seeds, drawn now."""
     for line in accepted()[:limit]:

@@ -8,15 +8,28 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from planted.registry import Broken, Pixels, Sample, plant
+from planted.registry import Broken, Pixels, Sample, exempt, plant
 from sfumato.checks import Look
 from sfumato.regions import find_regions
 
 SIDE = 512
 WORDS = ("OPEN", "HELLO", "SALE", "NORTH", "MUSIC", "PARK", "GARDEN", "BREAD")
 LETTERS = "ABDEGHMNRTX"  # none is another one's twin
-OTHERS = ("bicycle", "pineapple", "violin", "castle", "octopus", "umbrella", "guitar", "snail")
+OTHERS = (
+    *("bicycle", "pineapple", "violin", "castle", "octopus", "umbrella", "guitar", "snail"),
+    *("bus", "cactus", "whale", "ladder", "mushroom", "hammer", "anchor", "tiger", "candle"),
+    *("trumpet", "windmill", "teapot", "scissors", "helicopter", "banana", "penguin"),
+)
 PAPER = (250, 240, 220, 255)
+_CUT = (0.0, 0.03, 0.08, 0.2)
+_MISSING, _PIECE = "a piece missing on one side", (0.0, 0.03, 0.06, 0.12)
+
+for _check in ("tileable", "symmetrical"):
+    exempt(
+        _check,
+        "it answers a question, and most pictures are not; only those made to be so are clean",
+        lambda sample: True,
+    )
 
 
 def cropped(sample: Sample, side: int) -> Image.Image | None:
@@ -49,13 +62,8 @@ def miscounted(sample: Sample, strength: float, rng: np.random.Generator) -> Bro
     return Look(np.asarray(sheet), prompt=f"{'one' if wanted == 1 else wanted} {noun}")
 
 
-@plant(
-    "broken_seam",
-    "cut off",
-    unit="share of the tile",
-    strengths=(0.0, 0.03, 0.08, 0.2),
-    visible=0.03,
-)
+@plant("tileable", "cut off", unit="share of the tile", strengths=_CUT, visible=0.03)
+@plant("broken_seam", "cut off", unit="share of the tile", strengths=_CUT, visible=0.03)
 def cut_tile(sample: Sample, strength: float, rng: np.random.Generator) -> Broken:
     drawing = cropped(sample, int(rng.integers(110, 200)))
     if drawing is None:
@@ -69,13 +77,8 @@ def cut_tile(sample: Sample, strength: float, rng: np.random.Generator) -> Broke
     return Look(middle[:, : SIDE - round(strength * SIDE)], prompt="a seamless pattern")
 
 
-@plant(
-    "asymmetry",
-    "a piece missing on one side",
-    unit="share of the drawing",
-    strengths=(0.0, 0.03, 0.06, 0.12),
-    visible=0.06,
-)
+@plant("symmetrical", _MISSING, unit="share of the drawing", strengths=_PIECE, visible=0.06)
+@plant("asymmetry", _MISSING, unit="share of the drawing", strengths=_PIECE, visible=0.06)
 def lopsided(sample: Sample, strength: float, rng: np.random.Generator) -> Broken:
     if not sample.free:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from planted.clean import GROUNDS, on_ground
-from planted.registry import EXEMPT, Plant, Sample
+from planted.registry import EXEMPT, UNPLANTED, Plant, Sample
 from sfumato.checks import SEVERITIES, Look, why_skipped
 from sfumato.colours import rgb_of
 from sfumato.registry import CHECKS, Entry
@@ -25,17 +25,22 @@ def measure(
     samples: Sequence[Sample],
     plants: Sequence[Plant],
     *,
+    trained: Sequence[Sample] = (),
     only: Sequence[str] | None = None,
     each: int = 60,
 ) -> dict[str, Any]:
-    """Figures of every check: planted, found, by strength; clean, false alarms."""
+    """Figures of every check: planted, found, by strength; clean, false alarms.
+
+    ``trained`` are pictures that the built-in model was shown, for the plants that break those. The
+    checks of ``UNPLANTED`` are only asked about clean pictures.
+    """
     by_check: dict[str, list[Plant]] = {}
     for one in plants:
         by_check.setdefault(one.check, []).append(one)
     entries = [
         entry
         for entry in CHECKS
-        if entry.name in by_check
+        if (entry.name in by_check or entry.name in UNPLANTED)
         and (only is None or entry.name in only)
         and not why_skipped(entry, named=True)
     ]
@@ -43,7 +48,10 @@ def measure(
     figures: dict[str, Any] = {}
     for entry in entries:
         spoken: set[Severity] = set()
-        found = [_planted(entry, one, samples, each, spoken) for one in by_check[entry.name]]
+        found = [
+            _planted(entry, one, trained if one.trained else samples, each, spoken)
+            for one in by_check.get(entry.name, ())
+        ]
         alarms, seen = on_clean[entry.name]
         for one in found:  # strength 0 plants nothing: what was demanded is there
             for row in one["strengths"]:

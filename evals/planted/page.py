@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from planted.registry import EXEMPT
+from planted.registry import EXEMPT, UNPLANTED
 from sfumato.registry import CHECKS
 
 __all__ = ["checks_page"]
@@ -24,6 +24,8 @@ def checks_page(record: Mapping[str, Any]) -> str:
         alarms=_alarms(figures["checks"]),
         exempt="\n".join(f"- `{name}`: {reason}." for name, (_, reason) in EXEMPT.items())
         or "None.",
+        unplanted="\n".join(f"- `{name}`: {reason}." for name, reason in UNPLANTED.items())
+        or "None.",
         icons=figures["icons"],
         drawings=figures["drawings"],
         command=record["command"],
@@ -38,18 +40,25 @@ def _summary(checks: Mapping[str, Any]) -> str:
         "precision |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    needs = {"plan": "recipe", "prompt": "recipe or words", "batch": "several pictures"}
+    needs = {
+        "plan": "recipe",
+        "prompt": "recipe or words",
+        "batch": "several pictures",
+        "opt-in": "to be named",
+    }
     for entry in CHECKS:
         own = checks.get(entry.name)
         need = next((text for key, text in needs.items() if key in entry.capabilities), "")
         if "extra" in entry.details:
             need = f"{need}, `[{entry.details['extra']}]`".lstrip(", ")
         if own is None:
-            rows.append(f"| `{entry.name}` | {entry.summary} | {need} | | | not measured | | | |")
+            rows.append(
+                f"| `{entry.name}` | {entry.summary} | {need} | | | not measured here | | | |"
+            )
             continue
         rows.append(
             f"| `{entry.name}` | {entry.summary} | {need} | {own['severity'] or '–'} | "
-            f"{own['planted'] or '–'} | {_percent(own['recall'])} | {own['clean'] or '–'} | "
+            f"{own['planted'] or 'none'} | {_percent(own['recall'])} | {own['clean'] or '–'} | "
             f"{len(own['false_alarms'])} | {_percent(own['precision'])} |"
         )
     return "\n".join(rows)

@@ -74,9 +74,12 @@ class Plant:
     strengths: tuple[float, ...]
     visible: float  # from this strength on people see it: recall counts from here
     make: Breaker
+    trained: bool = False  # breaks training pictures of the built-in model, not clean ones
 
 
 PLANTS: list[Plant] = []
+# check -> why nothing is planted for it: it is only asked about clean pictures
+UNPLANTED: dict[str, str] = {}
 # check -> (clean pictures that are not clean in its eyes, why)
 EXEMPT: dict[str, tuple[Callable[[Sample], bool], str]] = {}
 
@@ -86,8 +89,19 @@ def exempt(check: str, reason: str, predicate: Callable[[Sample], bool]) -> None
     EXEMPT[check] = predicate, reason
 
 
+def unplanted(check: str, reason: str) -> None:
+    """Count false alarms alone: what the check looks for cannot be made here."""
+    UNPLANTED[check] = reason
+
+
 def plant(
-    check: str, name: str, *, unit: str, strengths: Sequence[float], visible: float
+    check: str,
+    name: str,
+    *,
+    unit: str,
+    strengths: Sequence[float],
+    visible: float,
+    trained: bool = False,
 ) -> Callable[[Breaker], Breaker]:
     """Register a function ``(sample, strength, rng) -> Look | looks | None`` as a plant."""
 
@@ -100,6 +114,7 @@ def plant(
                 strengths=tuple(strengths),
                 visible=visible,
                 make=make,
+                trained=trained,
             )
         )
         return make

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import checks as checks_script
 import numpy as np
 import pytest
-from planted import EXEMPT, PLANTS, Sample, load_themes
-from planted.clean import accepted, icons
+from planted import EXEMPT, PLANTS, UNPLANTED, Sample, load_themes
+from planted.clean import accepted, icons, shown
+from planted.copies import wandering
 from planted.measure import measure
 from planted.placement import moved, smaller
 
@@ -53,8 +56,10 @@ def test_each_plant_is_of_a_check_and_grows(one: object) -> None:
 
 def test_exemptions_are_of_checks_and_say_why() -> None:
     load_themes()
-    assert set(EXEMPT) <= set(CHECKS.names())
+    assert set(EXEMPT) | set(UNPLANTED) <= set(CHECKS.names())
     assert all(reason for _, reason in EXEMPT.values())
+    assert all(UNPLANTED.values())
+    assert not set(UNPLANTED) & {one.check for one in PLANTS}
 
 
 def test_a_plant_is_the_same_every_time_and_leaves_its_sample_clean(samples: list[Sample]) -> None:
@@ -78,7 +83,7 @@ def test_moving_and_shrinking_keep_the_canvas() -> None:
 def test_figures_count_what_was_found_and_what_was_not(samples: list[Sample]) -> None:
     load_themes()
     plants = [one for one in PLANTS if one.name == "blurred"]
-    figures = measure(samples, plants, each=2)
+    figures = measure(samples, plants, only=["blur"], each=2)
     (name,) = figures
     assert name == "blur"
     by_strength = {row["strength"]: row for row in figures["blur"]["plants"][0]["strengths"]}
@@ -89,11 +94,66 @@ def test_figures_count_what_was_found_and_what_was_not(samples: list[Sample]) ->
     assert figures["blur"]["severity"] == "warning"
 
 
+def test_what_nothing_is_planted_for_is_asked_about_clean_pictures(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(UNPLANTED, "vanishes", "nobody made any")
+    own = measure([*samples, _faint(samples[0])], [], only=["vanishes", "blur"])["vanishes"]
+    assert (own["planted"], own["recall"], own["precision"]) == (0, None, None)
+    assert own["clean"] == 5 and own["false_alarms"] == ["faint"]
+
+
+def _faint(sample: Sample) -> Sample:
+    pixels = sample.pixels.copy()
+    pixels[..., :3] = 250
+    return Sample(name="faint", source="icons", pixels=pixels, caption="", style="flat")
+
+
+def test_copies_are_planted_of_what_the_model_was_shown(
+    samples: list[Sample], picture_set: Path, tmp_path: Path
+) -> None:
+    trained = list(shown(picture_set, 3))
+    assert len(trained) == 3
+    assert not any(sample.name.endswith(":3") for sample in trained)
+    judged = tmp_path / "judge"
+    shutil.copytree(picture_set, judged)
+    manifest = judged / "manifest.jsonl"
+    manifest.write_text(manifest.read_text("utf-8").replace('"heldout"', '"train"'), "utf-8")
+    assert list(shown(judged, 3)) == []
+
+    seen: list[str] = []
+    plants = [
+        replace(one, make=lambda sample, strength, rng: seen.append(sample.name))
+        for one in load_themes()
+        if one.check == "near_copy"
+    ]
+    measure(samples, plants, trained=trained, only=["near_copy"])
+    assert plants and set(seen) == {sample.name for sample in trained}
+
+
+def test_lines_wander_as_far_as_was_said() -> None:
+    sheet = np.zeros((200, 200, 4), np.uint8)
+    sheet[50:150, 50:150] = 255
+    one = wandering(sheet, 0.02, np.random.default_rng(0))
+    rows, columns = np.nonzero(one[..., 3])
+    assert not np.array_equal(one, sheet)
+    for edge, was in ((rows.min(), 50), (rows.max(), 149), (columns.min(), 50)):
+        assert abs(int(edge) - was) <= 5  # two per cent of 200, and what the curve overshoots
+    np.testing.assert_array_equal(wandering(sheet, 0.0, np.random.default_rng(0)), sheet)
+
+
+def test_unseen_subjects_are_planted_and_known_ones_are_clean(samples: list[Sample]) -> None:
+    plants = [one for one in load_themes() if one.check == "unknown_subject"]
+    figures = measure(samples, plants, only=["unknown_subject"], each=3)["unknown_subject"]
+    assert figures["planted"] == 6 and figures["recall"] == 1
+    assert figures["clean"] == 3 and figures["false_alarms"] == []
+
+
 def test_false_alarms_lower_the_precision(samples: list[Sample]) -> None:
     load_themes()
     dirty = [Sample(name="x", source="icons", pixels=_blurred(samples[0]), caption="", style="")]
     plants = [one for one in PLANTS if one.name == "blurred"]
-    figures = measure([*samples, *dirty], plants, each=2)
+    figures = measure([*samples, *dirty], plants, only=["blur"], each=2)
     assert figures["blur"]["false_alarms"] == ["x"]
     assert figures["blur"]["precision"] == pytest.approx(1 / 1.2)
 
