@@ -277,16 +277,10 @@ def test_style_words_are_the_models_own() -> None:
 @pytest.mark.parametrize(
     ("prompt", "subject", "left_out"),
     [
-        ("two cats", "cat", ""),
-        ("2 dogs", "dog", ""),
-        ("three stars", "star", ""),
         ("several foxes", "fox", ""),
         ("a group of wolves", "wolf", ""),
-        ("five cherries", "cherry", ""),
-        ("three sheep", "sheep", ""),
-        ("two slices of pizza", "slice of pizza", ""),
-        ("a fox and an owl", "fox", "owl"),
-        ("a fox under a tree", "fox", "under a tree"),
+        ("a fox with an owl", "fox", "with an owl"),
+        ("a fox in a tree", "fox", "in a tree"),
         ("a dragon breathing fire", "dragon", "breathing fire"),
         ("a dog that looks at the moon", "dog", "that looks at the moon"),
         ("fox, owl", "fox", "owl"),
@@ -463,7 +457,11 @@ def test_what_is_put_into_a_prompt_is_read_out_of_it(
 
 
 @pytest.mark.parametrize(
-    "part", ["a ", "red ", "on a ", "fox and ", "🦊", ", ", "flat ", "two ", "in ", "x", "((", "é"]
+    "part",
+    [
+        *("a ", "red ", "on a ", "fox and ", "🦊", ", ", "flat ", "two ", "in ", "x", "((", "é"),
+        *("and ", "red and ", "a fox, ", "left of ", "a fox above ", "between two "),
+    ],
 )
 def test_work_grows_no_faster_than_the_prompt(part: str) -> None:
     """Counted in executed lines, not in seconds, so that a busy machine changes nothing."""
