@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Regions", "find_regions"]
+__all__ = ["Regions", "fill_holes", "find_regions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,15 @@ class Regions:
     def mask_of(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(H, W) pixels of the regions for which ``chosen``, (n + 1,), is true."""
         return chosen[self.labels]
+
+
+def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask and every patch that it encloses: all that the outside of (H, W) does not reach."""
+    around = find_regions(~np.pad(mask, 1))
+    outside = np.zeros(len(around.areas), np.bool_)
+    outside[around.labels[0, 0]] = True
+    filled: NDArray[np.bool_] = ~around.mask_of(outside)[1:-1, 1:-1]
+    return filled
 
 
 def find_regions(mask: NDArray[np.bool_]) -> Regions:

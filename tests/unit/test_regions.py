@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from sfumato.regions import find_regions
+from sfumato.regions import fill_holes, find_regions
 
 MASKS = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12))
 
@@ -43,6 +43,12 @@ def test_boxes_hold_exactly_their_region(mask: NDArray[np.bool_]) -> None:
     for region in range(1, len(found.areas)):
         y, x = np.nonzero(found.labels == region)
         assert found.boxes[region].tolist() == [x.min(), y.min(), x.max() + 1, y.max() + 1]
+
+
+@given(MASKS)
+def test_what_the_outside_does_not_reach_is_filled(mask: NDArray[np.bool_]) -> None:
+    outside = flood(~np.pad(mask, 1)) == 1  # the frame around is the first region
+    assert np.array_equal(fill_holes(mask), ~outside[1:-1, 1:-1])
 
 
 @given(MASKS, st.data())

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sfumato.checks.look import Look
-from sfumato.colours import rgb_of
-from sfumato.regions import find_regions
+from sfumato.regions import fill_holes
 
 __all__ = ["DIMENSIONS", "MIRROR", "distances", "fingerprint", "fingerprints"]
 
@@ -57,7 +56,7 @@ def fingerprints(look: Look) -> NDArray[np.float32]:
             solid = _without_ringing(look)
             readings = [fingerprint(look.small, alpha if clear else solid)]
             if not clear:
-                filled = _without_holes(solid)
+                filled = fill_holes(solid)
                 if filled.sum() > solid.sum():
                     readings.append(fingerprint(look.small, filled))
         _known[look] = np.array(readings, np.float32).reshape(-1, DIMENSIONS)
@@ -126,19 +125,8 @@ def _without_ringing(look: Look) -> NDArray[np.bool_]:
     """What was drawn, without the faint blocks that JPEG leaves around it on a ground."""
     if look.ground is None:
         return look.drawn
-    rgb = np.array(rgb_of(look.ground), np.int16)
-    gap = np.abs(look.small[..., :3].astype(np.int16) - rgb).max(axis=2)
-    clean: NDArray[np.bool_] = look.drawn & (gap > _RINGING)
+    clean: NDArray[np.bool_] = look.drawn & (look.gap_to(look.ground) > _RINGING)
     return clean if clean.any() else look.drawn
-
-
-def _without_holes(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask with every enclosed patch of ground filled."""
-    outside = find_regions(np.pad(~drawn, 1, constant_values=True))
-    around = np.zeros(len(outside.areas), np.bool_)
-    around[outside.labels[0, 0]] = True
-    filled: NDArray[np.bool_] = ~outside.mask_of(around)[1:-1, 1:-1]
-    return filled
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sfumato.colours import basic_name, dominant_colours, to_hex
-from sfumato.regions import find_regions
+from sfumato.regions import fill_holes, find_regions
 
 __all__ = ["Appearance", "Colour", "measure"]
 
@@ -93,7 +93,7 @@ class Appearance:
     @cached_property
     def silhouette(self) -> NDArray[np.bool_]:
         """The drawing's outline filled and cropped, (h', w')."""
-        filled = _filled(self.drawn)
+        filled = fill_holes(self.drawn)
         rows, columns = np.nonzero(filled.any(axis=1))[0], np.nonzero(filled.any(axis=0))[0]
         if not len(rows):
             return filled[:0, :0]
@@ -183,14 +183,6 @@ def _grown(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=axis)
         grown = np.asarray(windows.any(axis=-1))
     return grown
-
-
-def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask without holes: everything that the outside does not reach."""
-    outside = find_regions(~np.pad(mask, 1))
-    reached = np.zeros(len(outside.areas), bool)
-    reached[outside.labels[0, 0]] = True
-    return ~outside.mask_of(reached)[1:-1, 1:-1]
 
 
 _Plane = NDArray[np.float64]
