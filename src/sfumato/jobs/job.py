@@ -182,11 +182,3 @@ def request_from_json(text: str) -> GenerationRequest:
         raise RequestError(
             f"The queued request cannot be read: {error}.", hint="Submit it again."
         ) from None
-
-
-def shown_of(text: str, num_images: int) -> GenerationRequest:
-    """What can be shown of a request that cannot be read."""
-    try:
-        return GenerationRequest(prompt=json.loads(text)["prompt"], num_images=num_images)
-    except (RequestError, KeyError, TypeError, ValueError):
-        return GenerationRequest(prompt="?", num_images=num_images)

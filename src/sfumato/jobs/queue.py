@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
@@ -19,7 +18,7 @@ from sfumato.errors import RequestError, StorageError
 from sfumato.gallery import Library
 from sfumato.gallery.identity import is_id, new_id
 from sfumato.gallery.picture import check_cursor, check_label
-from sfumato.gallery.tables import PICTURES, DatabaseTime
+from sfumato.gallery.tables import DatabaseTime
 from sfumato.jobs.claims import Claim, abandon, advance, claim_next, reap, record
 from sfumato.jobs.job import (
     DEFAULT_LIMIT_SECONDS,
@@ -34,15 +33,13 @@ from sfumato.jobs.job import (
     MIN_PRIORITY,
     STATES,
     Job,
-    JobError,
     JobEvent,
     JobState,
     LeaseLost,
-    Progress,
     request_from_json,
     request_to_json,
-    shown_of,
 )
+from sfumato.jobs.rows import job_of, jobs_of, moment_of
 from sfumato.jobs.tables import EVENTS, JOBS
 from sfumato.models import spec_of
 from sfumato.plan import make_plan
@@ -105,30 +102,8 @@ class JobQueue:
             ModelError: no such model.
             StorageError: code "disk_full": too little room for new pictures.
         """
-        _check_options(priority, owner, idempotency_key, limit_seconds)
-        collection = None if collection is None else check_label("collection", collection)
-        make_plan(request, spec_of(request.model))
-        asked = hashlib.sha256(
-            json.dumps([request_to_json(request), limit_seconds, collection]).encode()
-        ).hexdigest()
-        request = _with_seeds(request)
+        values = _values_of(request, priority, owner, idempotency_key, limit_seconds, collection)
         self.check_room()
-        values = {
-            "id": new_id(),
-            "state": "queued",
-            "priority": priority,
-            "owner": owner,
-            "idempotency_key": idempotency_key,
-            "asked_sha256": asked,
-            "request": request_to_json(request),
-            "num_images": request.num_images,
-            "limit_seconds": float(limit_seconds),
-            "collection": collection,
-            "attempt": 0,
-            "fence": 0,
-            "last_event": 1,
-            "created_at": DatabaseTime(),
-        }
         job, fresh = self.database.write_together(
             lambda connection: self._insert(connection, values)
         )
@@ -136,6 +111,29 @@ class JobQueue:
             self.notify()
             self._tell("submitted", job.id)
         return job
+
+    def submit_many(
+        self,
+        requests: Sequence[GenerationRequest],
+        *,
+        priority: int = 0,
+        owner: str = "",
+        limit_seconds: float = DEFAULT_LIMIT_SECONDS,
+        collection: str | None = None,
+    ) -> list[Job]:
+        """Queue several drawings that belong together: all of them or none. As ``submit``."""
+        together = [
+            _values_of(request, priority, owner, None, limit_seconds, collection)
+            for request in requests
+        ]
+        self.check_room()
+        jobs = self.database.write_together(
+            lambda connection: [self._insert(connection, values)[0] for values in together]
+        )
+        self.notify()
+        for job in jobs:
+            self._tell("submitted", job.id)
+        return jobs
 
     def _insert(self, connection: Connection, values: dict[str, Any]) -> tuple[Job, bool]:
         """The new job, or the one that this idempotency key made before; and whether it is new."""
@@ -149,11 +147,11 @@ class JobQueue:
                     hint="Use a new key for each request.",
                     code="idempotency_mismatch",
                 )
-            return self._jobs(connection, [row])[0], False
+            return jobs_of(connection, [row])[0], False
         self._check_limits(connection, owner)
         row = connection.execute(insert(JOBS).values(**values).returning(JOBS)).one()
         record(connection, row.number, 1, "queued", {"attempt": 0, "reason": "new"})
-        return _job_of(row, ()), True
+        return job_of(row, ()), True
 
     def check_room(self) -> None:
         """Raises: StorageError: code "disk_full": less than 1 GiB free; "library_missing"."""
@@ -195,7 +193,7 @@ class JobQueue:
             row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).one_or_none()
             if row is None:
                 raise _unknown(job_id)
-            return self._jobs(connection, [row])[0]
+            return jobs_of(connection, [row])[0]
 
     def get_many(self, job_ids: Sequence[str]) -> list[Job]:
         """Jobs by their ids, in any order; those that are forgotten are left out."""
@@ -203,7 +201,7 @@ class JobQueue:
         with self.database.read() as connection:
             for start in range(0, len(job_ids), MAX_LISTED):
                 some = JOBS.c.id.in_(job_ids[start : start + MAX_LISTED])
-                found += self._jobs(connection, connection.execute(select(JOBS).where(some)).all())
+                found += jobs_of(connection, connection.execute(select(JOBS).where(some)).all())
         return found
 
     def jobs(
@@ -236,7 +234,7 @@ class JobQueue:
             wanted = wanted.where(JOBS.c.id < check_cursor(cursor))
         with self.database.read() as connection:
             rows = connection.execute(wanted).all()
-            jobs = self._jobs(connection, rows[:limit])
+            jobs = jobs_of(connection, rows[:limit])
         return jobs, jobs[-1].id if len(rows) > limit else None
 
     def counts(self) -> dict[JobState, int]:
@@ -299,7 +297,7 @@ class JobQueue:
                     job_id=job_id,
                     number=event.number,
                     kind=event.kind,
-                    at=_moment(event.at),
+                    at=moment_of(event.at),
                     data=json.loads(event.data),
                 )
                 for event in connection.execute(
@@ -315,7 +313,7 @@ class JobQueue:
                     job_id=job_id,
                     number=row.last_event,
                     kind="progress",
-                    at=_moment(now),
+                    at=moment_of(now),
                     data=json.loads(row.progress),
                 )
             )
@@ -502,57 +500,37 @@ class JobQueue:
             self._tell("submitted", "")
         return touched
 
-    # ------------------------------------------------------------ rows
 
-    @staticmethod
-    def _jobs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Job]:
-        pictures: dict[str, list[str]] = {}
-        for start in range(0, len(rows), MAX_LISTED):
-            ids = [row.id for row in rows[start : start + MAX_LISTED]]
-            drawn = (
-                select(PICTURES.c.id, PICTURES.c.job_id)
-                .where(PICTURES.c.job_id.in_(ids))
-                .order_by(PICTURES.c.job_id, PICTURES.c.job_index)
-            )
-            for picture in connection.execute(drawn):
-                pictures.setdefault(picture.job_id, []).append(picture.id)
-        return [_job_of(row, pictures.get(row.id, [])) for row in rows]
-
-
-def _job_of(row: Row[Any], pictures: Sequence[str]) -> Job:
-    running = row.state == "running" and row.progress is not None
-    state, error = row.state, None if row.error is None else JobError.from_json(row.error)
-    readable = True
-    try:
-        request = request_from_json(row.request)
-    except RequestError as unreadable:  # of another version: no reason to show none of the others
-        request, readable = shown_of(row.request, row.num_images), False
-        if state not in ENDED:  # the next worker says so for good
-            state, error = "failed", JobError.of(unreadable)
-    return Job(
-        id=row.id,
-        state=state,
-        request=request,
-        readable=readable,
-        priority=row.priority,
-        owner=row.owner,
-        attempt=row.attempt,
-        limit_seconds=row.limit_seconds,
-        collection=row.collection,
-        cancel_requested=bool(row.cancel_requested),
-        progress=Progress.from_json(row.progress) if running else None,
-        error=error,
-        pictures=tuple(pictures),
-        created_at=_moment(row.created_at),
-        started_at=None if row.started_at is None else _moment(row.started_at),
-        finished_at=None if row.finished_at is None else _moment(row.finished_at),
-        worker=row.worker,
-        last_event=row.last_event,
-    )
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
+def _values_of(
+    request: GenerationRequest,
+    priority: int,
+    owner: str,
+    key: str | None,
+    limit_seconds: float,
+    collection: str | None,
+) -> dict[str, Any]:
+    """The row of a new job. Raises: as ``submit``."""
+    _check_options(priority, owner, key, limit_seconds)
+    collection = None if collection is None else check_label("collection", collection)
+    make_plan(request, spec_of(request.model))
+    asked = json.dumps([request_to_json(request), limit_seconds, collection])
+    request = _with_seeds(request)
+    return {
+        "id": new_id(),
+        "state": "queued",
+        "priority": priority,
+        "owner": owner,
+        "idempotency_key": key,
+        "asked_sha256": hashlib.sha256(asked.encode()).hexdigest(),
+        "request": request_to_json(request),
+        "num_images": request.num_images,
+        "limit_seconds": float(limit_seconds),
+        "collection": collection,
+        "attempt": 0,
+        "fence": 0,
+        "last_event": 1,
+        "created_at": DatabaseTime(),
+    }
 
 
 def _with_seeds(request: GenerationRequest) -> GenerationRequest:

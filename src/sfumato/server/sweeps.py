@@ -14,8 +14,7 @@ from sfumato.gallery.identity import is_id, new_id
 from sfumato.gallery.thumbnails import load_pixels
 from sfumato.jobs import Job
 from sfumato.jobs.job import request_from_json, request_to_json
-from sfumato.models import spec_of
-from sfumato.plan import make_plan, random_seed
+from sfumato.plan import random_seed
 from sfumato.request import GenerationRequest
 from sfumato.server.keeping import read_json, write_json
 from sfumato.server.problems import Problem
@@ -38,9 +37,12 @@ Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 def start(server: Server, asked: SweepIn, owner: str) -> dict[str, Any]:
     """Queue every cell; durable when it answers.
 
-    Raises: RequestError: a field or value that cannot be; nothing is queued then.
+    Raises: RequestError: a field or value that cannot be, or more than the queue has room for;
+    nothing is queued then.
     """
     base = asked.request.request()
+    if base.num_images != 1:
+        raise RequestError("A cell of a sweep shows one picture.", hint="Leave num_images at 1.")
     axes = [asked.x, *([] if asked.y is None else [asked.y])]
     if base.seed is None and all(axis.field != "seed" for axis in axes):
         base = replace(base, seed=random_seed())  # so that only what is swept differs
@@ -51,11 +53,14 @@ def start(server: Server, asked: SweepIn, owner: str) -> dict[str, Any]:
         [_cell(base, (asked.x, across), (asked.y, down)) for across in asked.x.values]
         for down in rows
     ]
-    for row in cells:
-        for cell in row:
-            make_plan(cell, spec_of(cell.model))  # all of them can be drawn, or none is queued
-    identity = new_id()
-    jobs = [[server.queue.submit(cell, owner=owner).id for cell in row] for row in cells]
+    together = server.queue.submit_many(
+        [cell for row in cells for cell in row],
+        priority=asked.request.priority,
+        collection=asked.request.collection,
+        owner=owner,
+    )
+    identity, queued = new_id(), iter(together)
+    jobs = [[next(queued).id for _ in row] for row in cells]
     sweep = {
         "id": identity,
         "request": asdict(base),
@@ -63,7 +68,12 @@ def start(server: Server, asked: SweepIn, owner: str) -> dict[str, Any]:
         "y": None if asked.y is None else asked.y.model_dump(),
         "jobs": jobs,
     }
-    write_json(server.library.folder.root / "sweeps" / f"{identity}.json", sweep)
+    try:
+        write_json(server.library.folder.root / "sweeps" / f"{identity}.json", sweep)
+    except SfumatoError:  # nobody would ever see what they are for
+        for job in together:
+            server.queue.cancel(job.id)
+        raise
     return describe(server, sweep)
 
 

@@ -349,3 +349,28 @@ def test_a_sweep_that_cannot_be_queues_nothing(client: TestClient, x: dict[str, 
     answer = client.post("/api/v1/sweeps", json={"request": DRAW, "x": x})
     assert answer.status_code == 422
     assert client.app.state.server.queue.counts()["queued"] == 0
+
+
+def test_a_sweep_is_queued_whole_or_not_at_all(
+    client: TestClient, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"request": DRAW, "x": {"field": "num_inference_steps", "values": [1, 2, 3, 4]}}
+    queue = client.app.state.server.queue
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "_max_unfinished", 3)
+        assert client.post("/api/v1/sweeps", json=body).status_code == 429
+    assert sum(queue.counts().values()) == 0
+    (library.folder.root / "sweeps").write_text("in the way of the folder")
+    assert client.post("/api/v1/sweeps", json=body).status_code == 500
+    assert queue.counts()["queued"] == 0
+
+
+def test_a_sweep_is_drawn_as_its_request_says(client: TestClient) -> None:
+    x = {"field": "num_inference_steps", "values": [1, 2]}
+    asked = {**DRAW, "priority": 7, "collection": "tried"}
+    sweep = client.post("/api/v1/sweeps", json={"request": asked, "x": x}).json()["sweep"]
+    for identity in sweep["jobs"][0]:
+        job = client.get(f"/api/v1/jobs/{identity}").json()["job"]
+        assert (job["priority"], job["collection"]) == (7, "tried")
+    several = client.post("/api/v1/sweeps", json={"request": {**DRAW, "num_images": 2}, "x": x})
+    assert several.status_code == 422
