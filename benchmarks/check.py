@@ -33,7 +33,7 @@ def processor_seconds(work: Callable[[], object]) -> float:
 def measure(side: int, runs: int) -> dict[str, Any]:
     """Milliseconds of all default checks, and of each."""
     from sfumato import generate
-    from sfumato.checks import Look, run_checks, why_skipped
+    from sfumato.checks import Earlier, Look, run_checks, why_skipped
     from sfumato.registry import CHECKS
 
     drawn = [generate(p, seed=3, width=side, height=side).images[0] for p in PROMPTS]
@@ -48,7 +48,7 @@ def measure(side: int, runs: int) -> dict[str, Any]:
             for entry in CHECKS:
                 if why_skipped(entry, look):
                     continue
-                operands = ([look], 0) if "batch" in entry.capabilities else (look,)
+                operands = (look, Earlier()) if "batch" in entry.capabilities else (look,)
                 took = processor_seconds(partial(entry.resolve(), *operands))
                 each.setdefault(entry.name, []).append(1e3 * took)
     return {

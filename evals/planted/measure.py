@@ -11,7 +11,7 @@ import numpy as np
 
 from planted.clean import GROUNDS, on_ground
 from planted.registry import EXEMPT, UNPLANTED, Plant, Sample
-from sfumato.checks import SEVERITIES, Look, why_skipped
+from sfumato.checks import SEVERITIES, Earlier, Look, why_skipped
 from sfumato.colours import rgb_of
 from sfumato.registry import CHECKS, Entry
 from sfumato.request import Finding, Severity
@@ -75,8 +75,12 @@ def said(entry: Entry, looks: Sequence[Look]) -> list[Finding]:
     if why_skipped(entry, looks[-1], named=True):
         return []
     check = entry.resolve()
-    found = check(looks, len(looks) - 1) if "batch" in entry.capabilities else check(looks[-1])
-    return list(found)
+    if "batch" not in entry.capabilities:
+        return list(check(looks[-1]))
+    earlier = Earlier()
+    for look in looks[:-1]:
+        earlier.add(look)
+    return list(check(looks[-1], earlier))
 
 
 def _planted(

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sfumato.checks import Look, check_one
+from sfumato.checks import Earlier, Look, check_one
 from sfumato.errors import RequestError, SfumatoError
 from sfumato.files import read_recipe
 from sfumato.pictures import open_picture
@@ -26,7 +26,6 @@ from sfumato.request import Finding, GenerationPlan
 __all__ = ["Inspected", "check", "check_files", "chosen_checks"]
 
 _WITHOUT_ALPHA = frozenset({"jpeg", "bmp"})
-_REMEMBERED = 128  # pixels a side that are kept of a picture for comparing later ones with it
 _AHEAD = 4  # pictures that wait decoded
 
 
@@ -62,7 +61,7 @@ def check(
         look = Look(_as_rgba(picture), prompt=prompt)
     else:
         look = _open(Path(picture), prompt)[0]
-    return check_one([look], 0, checks)
+    return check_one(look, checks)
 
 
 def check_files(
@@ -72,18 +71,13 @@ def check_files(
 
     Each is compared with those before it (``near_duplicate``), of which little is kept in memory.
     """
-    seen: list[Look] = []
-    compares = any(
-        "batch" in entry.capabilities for entry in CHECKS if checks is None or entry.name in checks
-    )
+    earlier = Earlier()
     for path, found in _opened(paths, prompt):
         if isinstance(found, SfumatoError):
             yield Inspected(path=path, error=found)
             continue
         look, format_ = found
-        findings = check_one([*seen, look], len(seen), checks)
-        if compares:
-            seen.append(Look(look.at(_REMEMBERED), look.plan, prompt=prompt))
+        findings = check_one(look, checks, earlier)
         yield Inspected(path=path, look=look, format=format_, findings=findings)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sfumato.backends import fake
-from sfumato.checks import Look, check_pictures, why_skipped
+from sfumato.checks import Earlier, Look, check_pictures, why_skipped
 from sfumato.models import Conditioning
 from sfumato.plan import make_plan
 from sfumato.registry import CHECKS
@@ -64,7 +64,10 @@ def run(name: str, looks: list[Look]) -> list[Finding]:
     if why := why_skipped(entry, named=True):
         pytest.skip(why)
     if "batch" in entry.capabilities:
-        return list(entry.resolve()(looks, len(looks) - 1))
+        earlier = Earlier()
+        for look in looks[:-1]:
+            earlier.add(look)
+        return list(entry.resolve()(looks[-1], earlier))
     return list(entry.resolve()(looks[-1]))
 
 

@@ -5,7 +5,7 @@ A check is ``def name(look: Look) -> list[Finding]`` and one line in ``CHECKS``.
 - ``plan``: only for pictures that carry their plan; ``prompt``: a plan or words are enough.
 - ``words``: what it finds follows from the words: drawing again with another seed mends nothing.
 - ``each``: of a picture of several things laid out, asked of each thing alone.
-- ``batch``: called ``name(looks, index)``; compares picture ``index`` with those before it.
+- ``batch``: called ``name(look, earlier)``; compares the picture with those before it.
 - ``opt-in``: slow or seldom wanted; only run when named.
 
 ``details={"extra": "ocr", "modules": ("rapidocr",)}`` names an optional package; where it is not
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sfumato.checks.copies import Earlier
 from sfumato.checks.look import Asked, Look
 from sfumato.checks.pieces import of_each
 from sfumato.registry import CHECKS, Entry
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SEVERITIES",
     "Asked",
+    "Earlier",
     "Look",
     "check_one",
     "check_pictures",
@@ -46,7 +48,7 @@ def run_checks(
     pixels: NDArray[np.uint8], plan: GenerationPlan, conds: Sequence[Conditioning] = ()
 ) -> tuple[Finding, ...]:
     """Everything the default checks say about (H, W, 4) uint8 pixels, worst first."""
-    return check_pictures([Look(pixels, plan, conds)])[0]
+    return check_one(Look(pixels, plan, conds))
 
 
 def check_pictures(
@@ -57,25 +59,35 @@ def check_pictures(
     Raises: RequestError: there is no such check.
     """
     chosen = None if names is None else tuple(names)
-    return [check_one(looks, index, chosen) for index in range(len(looks))]
+    earlier = Earlier()
+    return [check_one(look, chosen, earlier) for look in looks]
 
 
 def check_one(
-    looks: Sequence[Look], index: int, names: Sequence[str] | None = None
+    look: Look, names: Sequence[str] | None = None, earlier: Earlier | None = None
 ) -> tuple[Finding, ...]:
-    """What the checks say about picture ``index``, with those before it at hand; worst first."""
-    look = looks[index]
+    """What the checks say about one picture, worst first.
+
+    ``earlier``: the pictures of its batch that were checked before; this one is added to them,
+    where a check compares pictures at all.
+
+    Raises: RequestError: there is no such check.
+    """
     findings: list[Finding] = []
+    compared = False
     for entry in CHECKS if names is None else [CHECKS.get(name) for name in names]:
         if why_skipped(entry, look, named=names is not None):
             continue
         check = entry.resolve()
         if "batch" in entry.capabilities:
-            findings += check(looks, index)
+            findings += [] if earlier is None else check(look, earlier)
+            compared = True
         elif "each" in entry.capabilities and look.asked is not None and look.asked.parts:
             findings += of_each(check, look)
         else:
             findings += check(look)
+    if earlier is not None and compared:
+        earlier.add(look)
     return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
 
 

@@ -8,7 +8,6 @@ so a copy must be much closer to one picture than to the rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +20,7 @@ from sfumato.checks.likeness import DIMENSIONS, distances, fingerprints
 from sfumato.checks.look import Look
 from sfumato.request import Finding
 
-__all__ = ["INDEX", "Known", "load_index", "near_copy", "near_duplicate"]
+__all__ = ["INDEX", "Earlier", "Known", "load_index", "near_copy", "near_duplicate"]
 
 INDEX = Path(__file__).parent / "data" / "near-copies.npz"
 
@@ -67,6 +66,46 @@ def load_index(path: Path = INDEX) -> Known:
         )
 
 
+class Earlier:
+    """The pictures of a batch so far, as later ones are compared with them: 5 KiB of each.
+
+    Fingerprints lie in one matrix that doubles when it is full, so that a folder of thousands
+    costs one product a picture.
+    """
+
+    def __init__(self) -> None:
+        self._thumbnails: list[NDArray[np.uint8] | None] = []  # of each picture; None: empty
+        self._rows = np.empty((16, DIMENSIONS), np.float32)
+        self._picture_of: list[int] = []  # of each row in use
+
+    def __len__(self) -> int:
+        return len(self._thumbnails)
+
+    def add(self, look: Look) -> None:
+        """Remember a picture; it is the next by number, from 0."""
+        readings = fingerprints(look)
+        used = len(self._picture_of)
+        if used + len(readings) > len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        self._rows[used : used + len(readings)] = readings
+        self._picture_of += [len(self)] * len(readings)
+        self._thumbnails.append(_thumbnail(look) if len(readings) else None)
+
+    def twin_of(self, look: Look) -> tuple[int, float] | None:
+        """The nearest picture that shows the same in the same colours, and its distance."""
+        own = fingerprints(look)
+        if not len(own) or not self._picture_of:
+            return None
+        apart = distances(own, self._rows[: len(self._picture_of)])
+        near = np.nonzero(apart <= _TWICE)[0]
+        for row in near[np.argsort(apart[near], kind="stable")]:
+            picture = self._picture_of[row]
+            thumbnail = self._thumbnails[picture]
+            if thumbnail is not None and _colour_gap(_thumbnail(look), thumbnail) <= _SAME_COLOURS:
+                return picture, float(apart[row])
+        return None
+
+
 _TEXTS = ("names", "packs", "licences", "authors")
 
 
@@ -98,31 +137,19 @@ def near_copy(look: Look) -> list[Finding]:
     ]
 
 
-def near_duplicate(looks: Sequence[Look], index: int) -> list[Finding]:
+def near_duplicate(look: Look, earlier: Earlier) -> list[Finding]:
     """The same drawing as an earlier picture of the batch, shifted, scaled or mirrored at most."""
-    look = looks[index]
-    own = fingerprints(look)
-    if index == 0 or not len(own):
+    twin = earlier.twin_of(look)
+    if twin is None:
         return []
-    earlier = [(at, row) for at in range(index) for row in fingerprints(looks[at])]
-    if not earlier:
-        return []
-    apart = distances(own, np.stack([row for _, row in earlier]))
-    for at in np.argsort(apart, kind="stable"):
-        if apart[at] > _TWICE:
-            return []
-        other = earlier[int(at)][0]
-        if _colour_gap(look, looks[other]) > _SAME_COLOURS:
-            continue
-        return [
-            Finding(
-                check="near_duplicate",
-                severity="note",
-                message=f"Nearly the same drawing as picture {other + 1} of this batch.",
-                measure=float(apart[at]),
-            )
-        ]
-    return []
+    return [
+        Finding(
+            check="near_duplicate",
+            severity="note",
+            message=f"Nearly the same drawing as picture {twin[0] + 1} of this batch.",
+            measure=twin[1],
+        )
+    ]
 
 
 def _is_plain(look: Look) -> bool:
@@ -160,20 +187,23 @@ def _turn(first: tuple[int, int], second: tuple[int, int], third: tuple[int, int
     )
 
 
-def _colour_gap(one: Look, other: Look) -> float:
-    """Root mean square difference of two drawings' thumbnails, or of the mirrored one, 0..1."""
-    first, second = (_thumbnail(look) for look in (one, other))
+def _colour_gap(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Root mean square difference of two thumbnails, or of the mirrored one, 0..1."""
+    first, second = (_premultiplied(thumbnail) for thumbnail in (one, other))
     return min(
         float(np.sqrt(((first - candidate) ** 2).mean())) for candidate in (second, second[:, ::-1])
     )
 
 
-def _thumbnail(look: Look) -> NDArray[np.float32]:
-    """(32, 32, 4) premultiplied, 0..1: the box around the drawing, filled."""
-    left, top, right, bottom = look.box(look.drawn)
-    image = Image.fromarray(look.pixels[top:bottom, left:right]).resize(
-        (_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX
-    )
-    cells = np.asarray(image).astype(np.float32) / np.float32(255)
+def _premultiplied(thumbnail: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(32, 32, 4), 0..1."""
+    cells = thumbnail.astype(np.float32) / np.float32(255)
     premultiplied: NDArray[np.float32] = cells * np.where(_COLOURS, cells[..., 3:], 1)
     return premultiplied
+
+
+def _thumbnail(look: Look) -> NDArray[np.uint8]:
+    """(32, 32, 4), straight alpha: the box around the drawing, filled."""
+    left, top, right, bottom = look.box(look.drawn)
+    image = Image.fromarray(look.pixels[top:bottom, left:right])
+    return np.asarray(image.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import weakref
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from sfumato.checks import Look, check_pictures, copies
+from sfumato.checks import Earlier, Look, check_pictures, copies
 from sfumato.checks.copies import Known, load_index, near_copy, near_duplicate
 from sfumato.checks.likeness import DIMENSIONS, MIRROR, distances, fingerprint, fingerprints
+from sfumato.request import Finding
 
 SIDE = 256
 Pixels = NDArray[np.uint8]
@@ -154,25 +156,44 @@ class TestShippedIndex:
 
 
 class TestNearDuplicate:
-    def looks(self, *pictures: Pixels) -> list[Look]:
-        return [Look(picture) for picture in pictures]
+    def said(self, *pictures: Pixels) -> list[Finding]:
+        """Of the last picture, the others being earlier."""
+        earlier = Earlier()
+        for picture in pictures[:-1]:
+            earlier.add(Look(picture))
+        return near_duplicate(Look(pictures[-1]), earlier)
 
     @pytest.mark.parametrize("change", ["itself", "mirrored", "smaller", "shifted"])
     def test_the_earlier_one_is_named(self, change: str) -> None:
-        looks = self.looks(drawing(1), drawing(2), CHANGES[change](drawing(1)))
-        (found,) = near_duplicate(looks, 2)
+        (found,) = self.said(drawing(1), drawing(2), CHANGES[change](drawing(1)))
         assert "picture 1" in found.message
 
     def test_the_first_of_two_is_no_repeat(self) -> None:
-        looks = self.looks(drawing(1), drawing(1))
-        assert near_duplicate(looks, 0) == []
+        assert self.said(drawing(1)) == []
+        looks = [Look(drawing(1)), Look(drawing(1))]
         assert [bool(found) for found in check_pictures(looks, ["near_duplicate"])] == [False, True]
 
     def test_other_drawings_and_other_colours_are_none(self) -> None:
-        looks = self.looks(drawing(1), drawing(2), recoloured(drawing(1)))
-        assert near_duplicate(looks, 1) == []
-        assert near_duplicate(looks, 2) == []
+        assert self.said(drawing(1), drawing(2)) == []
+        assert self.said(drawing(1), drawing(2), recoloured(drawing(1))) == []
 
     def test_empty_pictures_are_left_to_blank(self) -> None:
         empty = np.zeros((SIDE, SIDE, 4), np.uint8)
-        assert near_duplicate(self.looks(empty, empty), 1) == []
+        assert self.said(empty, empty) == []
+        assert self.said(empty, drawing(1), empty, drawing(1))[0].message.count("picture 2") == 1
+
+    def test_each_of_a_long_batch_is_remembered_without_its_pixels(self) -> None:
+        pictures = [drawing(seed) for seed in range(1, 40)]
+        earlier = Earlier()
+        for number, picture in enumerate(pictures):
+            look = Look(picture)
+            assert earlier.twin_of(look) is None
+            earlier.add(look)
+            assert len(earlier) == number + 1
+        kept = weakref.ref(look)
+        del look
+        assert kept() is None
+        for number, picture in enumerate(pictures):
+            twin = earlier.twin_of(Look(np.ascontiguousarray(picture[:, ::-1])))
+            assert twin is not None
+            assert twin[0] == number
