@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sfumato.errors import RequestError, StorageError
-from sfumato.training.data.pictures import downsample, render_svg
+from sfumato.errors import RequestError, SfumatoError, StorageError
+from sfumato.pictures import read_picture
+from sfumato.training.data.pictures import downsample
 
 Pixels = NDArray[np.uint8]
 
 SIZES = (64, 128, 256)
 _SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".svg")
-_MOST_PIXELS = 100_000_000
 _FILE_COLUMNS = ("file_name", "file", "filename", "name", "image")
 _TEXT_COLUMNS = ("text", "caption", "prompt")
 
@@ -195,38 +194,22 @@ def _read_square(path: Path) -> Pixels:
     Raises: StorageError: it cannot be read, is too large, or shows nothing.
     """
     side = SIZES[-1]
-    if path.suffix.lower() == ".svg":
-        try:
-            pixels = render_svg(path.read_text("utf-8"), side)
-        except UnicodeDecodeError:
-            raise StorageError("is not text in UTF-8") from None
-    else:
-        image = _open_image(path)
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
-        square = Image.new("RGBa", (side, side))
-        square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-        pixels = np.asarray(square.convert("RGBA"))
+    try:
+        picture = read_picture(path, longest=side)
+    except SfumatoError as error:  # its name stands beside the reason already
+        reason = error.message.removeprefix(f"{path}: ").removeprefix(f"{path} ")
+        raise StorageError(reason) from None
+    image = Image.fromarray(picture).convert("RGBa")  # or colours under clear pixels bleed
+    if max(image.size) < side:
+        scale = side / max(image.size)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    square = Image.new("RGBa", (side, side))
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    pixels = np.asarray(square.convert("RGBA"))
     if pixels[..., 3].max() < 16:
         raise StorageError("is empty")
     return pixels
-
-
-def _open_image(path: Path) -> Image.Image:
-    """The decoded picture, premultiplied, small ones enlarged to 256 px."""
-    try:
-        with warnings.catch_warnings(), Image.open(path) as opened:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured below
-            if opened.width * opened.height > _MOST_PIXELS:
-                raise StorageError("has more than 100 million pixels")
-            image = opened.convert("RGBA").convert("RGBa")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise StorageError(f"cannot be read: {error}") from None
-    longest = max(image.size)
-    if longest < SIZES[-1]:
-        scale = SIZES[-1] / longest
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, Image.Resampling.BICUBIC)
-    return image
 
 
 # ---------------------------------------------------------------- how long it takes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from sfumato.errors import RequestError, StorageError
 from sfumato.training.folder import estimate, prepare_folder, read_folder
@@ -53,7 +53,7 @@ def test_captions_come_from_beside_from_tables_or_from_the_name(folder: Path) ->
 def test_bad_pictures_are_left_out_and_listed(folder: Path) -> None:
     skipped = dict(read_folder(folder).skipped)
     assert set(skipped) == {"broken.png", "nothing.png", "17.png"}
-    assert "cannot be read" in skipped["broken.png"]
+    assert skipped["broken.png"] == "is not a picture that sfumato reads."
     assert skipped["nothing.png"] == "is empty"
     assert "no caption" in skipped["17.png"]
 
@@ -65,6 +65,28 @@ def test_a_wide_picture_is_centred_on_a_transparent_square(folder: Path) -> None
     assert not pot.pixels[:60, :, 3].any()
     middle = pot.pixels[128, 128].astype(int)
     assert np.abs(middle - (0xD0, 0x34, 0x2C, 255)).max() <= 3  # lossy WebP
+
+
+def test_pictures_are_read_as_everything_reads_them(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # the camera was held sideways
+    Image.new("RGB", (90, 30), "red").save(tmp_path / "held camera.jpg", exif=exif)
+    grey = np.full((30, 30), 40_000, np.uint16)  # of 65,535: Pillow alone cuts it off to white
+    Image.fromarray(grey).save(tmp_path / "deep scan.png")
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (8, 8), "red").save(secret)
+    root = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8">{}</svg>'
+    (tmp_path / "a stranger.svg").write_text(
+        root.format(f'<path d="M0 0h8v4H0z"/><image href="{secret}" width="8" height="8"/>')
+    )
+    (tmp_path / "deep groups.svg").write_text(root.format("<g>" * 9000 + "</g>" * 9000))
+    own = read_folder(tmp_path)
+    pixels = {p.path.name: p.pixels for p in own.pictures}
+    rows, columns = (pixels["held camera.jpg"][..., 3].any(axis=axis).sum() for axis in (1, 0))
+    assert (rows, columns) == (256, 85)
+    assert abs(int(pixels["deep scan.png"][128, 128, 0]) - 156) <= 1
+    assert not pixels["a stranger.svg"][..., 0].any()  # no red: the other file was not opened
+    assert [name for name, _ in own.skipped] == ["deep groups.svg"]
 
 
 def test_a_small_picture_fills_the_square(folder: Path) -> None:

@@ -27,7 +27,6 @@ from sfumato.training.data.archives import Icon
 Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int, str], None]
 
-RENDER_SIZE = 256
 FINGERPRINT_SIZE = 16
 
 
