@@ -10,6 +10,7 @@ import click
 from sfumato.cli.info import printable
 from sfumato.cli.reading import each_picture, leave
 from sfumato.cli.report import print_json
+from sfumato.errors import RequestError
 
 NO_ANSWER = 1  # the exit code where a question could not be answered
 
@@ -39,6 +40,8 @@ def ask(file: Path, question: str, model: str | None, as_json: bool) -> None:
     """
     from sfumato.clip.captions import answerer
 
+    if file.is_dir():
+        raise RequestError(f"{file} is a folder.", hint="Ask about one picture at a time.")
     answer_to = answerer(model)
     ((_, pixels),) = each_picture([file])
     if pixels is None:

@@ -81,8 +81,10 @@ def _labels(given: str | None, source: Path | None) -> list[str]:
     try:
         text = source.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise StorageError(
-            f"The labels in {source} cannot be read ({error}).", hint="Give a text file in UTF-8."
+            f"The labels in {source} cannot be read: {reason}.",
+            hint="Give a text file, a label a line.",
         ) from None
     return [line for line in text.splitlines() if line.strip()]
 

@@ -64,11 +64,13 @@ def leave(skipped: int) -> None:
 
 
 def expanded(files: Sequence[Path]) -> Iterator[Path]:
-    """Every file, with the pictures below it in place of each folder."""
+    """Every file, with the pictures below it in place of each folder.
+
+    A folder that holds none stays in its place: whoever reads it says so.
+    """
     from sfumato.pictures import find_pictures
 
     for path in files:
-        if path.is_dir():
-            yield from find_pictures(path)
-        else:
-            yield path
+        inside = find_pictures(path) if path.is_dir() else iter(())
+        yield next(inside, path)
+        yield from inside

@@ -108,3 +108,38 @@ def test_ask_answers_or_says_that_it_cannot(capsys: pytest.CaptureFixture[str]) 
     assert found["text"] == "square"
     assert 0 < found["confidence"] <= 1
     assert outcome("ask", "none.png", "what is it?", "--model", "fake") == 6
+
+
+def test_ask_is_about_one_picture(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert outcome("ask", str(folder), "what colour is it?", "--model", "fake") == 2
+    assert capsys.readouterr().err == (
+        "sfumato: pictures is a folder. Ask about one picture at a time.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["classify", "describe", "check"])
+def test_a_folder_without_pictures_is_named(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("none").mkdir()
+    options = {"classify": ("--labels", "red,blue", "--model", "fake"), "check": ("-q",)}
+    files = ("none", "pictures/red.png")
+    assert outcome(command, *files, *options.get(command, ("--model", "fake"))) == 6
+    printed = capsys.readouterr()
+    assert printed.err.startswith("sfumato: none: This is a folder.")
+    assert command == "check" or "red" in printed.out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"red\n\xff\xfe\n", "no text in UTF-8"), (b"", "two labels"), (b"a\nb\na\n", "given twice")],
+)
+def test_labels_of_a_file_are_as_strictly_read(
+    content: bytes, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("labels.txt").write_bytes(content)
+    path = save("red.png", (220, 40, 40))
+    assert outcome("classify", path, "--labels-from", "labels.txt", "--model", "fake") in (2, 6)
+    said = capsys.readouterr().err
+    assert words in said and "codec" not in said
+    assert said.count("\n") == 1
