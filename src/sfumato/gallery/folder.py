@@ -47,6 +47,7 @@ class Folder:
 
     def __init__(self, root: Path, identity: str) -> None:
         self.root = root
+        self._root = root.as_posix()
         self.identity = identity  # of the library: the database holds the same one
         self._lock_file: int | None = None
 
@@ -92,14 +93,18 @@ class Folder:
 
     def path_of(self, identity: str, format_: str, *, trashed: bool = False) -> Path:
         """Where the picture's file belongs; ``format_`` may be "svg" for its paths."""
+        made, place = time_of(identity), "trash" if trashed else "pictures"
         extension = EXTENSIONS.get(format_, format_)
-        return self._month(identity, trashed) / f"{identity}.{extension}"
+        # joined at once: lists ask this for every picture of theirs
+        return Path(f"{self._root}/{place}/{made.year}/{made.month:02}/{identity}.{extension}")
 
     def find(self, identity: str, format_: str, *, trashed: bool) -> Path:
         """Where the file is: a crash may have left it on the other side of the trash's lid."""
         path = self.path_of(identity, format_, trashed=trashed)
+        if path.exists():
+            return path
         other = self.path_of(identity, format_, trashed=not trashed)
-        return other if not path.exists() and other.exists() else path
+        return other if other.exists() else path
 
     def thumbnail(self, identity: str) -> Path:
         """Where a picture's thumbnail is kept."""
@@ -121,10 +126,6 @@ class Folder:
     def free_bytes(self) -> int:
         """Free space on the library's disk."""
         return shutil.disk_usage(self.root).free
-
-    def _month(self, identity: str, trashed: bool) -> Path:
-        made = time_of(identity)
-        return self.root / ("trash" if trashed else "pictures") / f"{made:%Y}" / f"{made:%m}"
 
     # ------------------------------------------------------------ writing
 

@@ -18,6 +18,7 @@ _VALUE = {character: value for value, character in enumerate(_ALPHABET)}
 _FORM = re.compile(f"[0-7][{_ALPHABET}]{{25}}")
 _LATEST_MS = 2**48 - 1
 _RANDOM_BITS = 80
+_TIME_CHARACTERS = 10  # of 26: the others are random
 
 _lock = threading.Lock()
 _last = 0  # the newest id of this process: ids made in one millisecond still sort in order
@@ -52,7 +53,7 @@ def is_id(text: str) -> bool:
 
 def time_of(identity: str) -> datetime:
     """When an id was made, UTC, to the millisecond."""
-    seconds = (_number(identity) >> _RANDOM_BITS) / 1000
+    seconds = _number(identity[:_TIME_CHARACTERS]) / 1000
     # ids that a person names by hand may lie past the year 9999
     return datetime.fromtimestamp(min(seconds, 253_402_300_799), timezone.utc)
 

@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from io import BytesIO
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 from sqlalchemy import Row
 
 from sfumato.checks import run_checks
@@ -24,6 +23,7 @@ from sfumato.gallery.folder import EXTENSIONS, Folder
 from sfumato.gallery.identity import time_of
 from sfumato.gallery.picture import Picture, finding_from_dict, finding_to_dict
 from sfumato.gallery.text import fold
+from sfumato.pictures import read_picture
 from sfumato.request import Finding, GeneratedImage, GenerationPlan, hash_pixels
 
 if TYPE_CHECKING:
@@ -103,18 +103,17 @@ def record_of_file(
     Raises: RequestError: no picture, or of a format the library does not keep; StorageError: it
     cannot be read or is damaged.
     """
-    recipe: Recipe = read_recipe(path)  # checks every limit before memory is taken
+    recipe: Recipe = read_recipe(path, pixels=False)
     if recipe.format not in EXTENSIONS:
         raise RequestError(
             f"{path} is {recipe.format.upper()}.",
             hint=f"The library keeps {', '.join(EXTENSIONS)}.",
         )
+    pixels = read_picture(path)  # checks every limit before memory is taken
     try:
         data = path.read_bytes()
-        with Image.open(BytesIO(data)) as picture:
-            pixels = np.asarray(picture.convert("RGBA"))  # (H, W, 4) uint8
-    except (OSError, ValueError, SyntaxError) as error:
-        raise StorageError(f"{path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}.") from None
     findings = () if recipe.plan is None else run_checks(pixels, recipe.plan)
     record = _record(
         identity,
@@ -229,6 +228,7 @@ def _record(
     return Record(id=identity, row=row, labels=labels)
 
 
+@lru_cache(maxsize=1000)  # pages are looked at again and again, and plans never change
 def _plan_of(text: str) -> GenerationPlan | None:
     try:
         return GenerationPlan.from_json(text)

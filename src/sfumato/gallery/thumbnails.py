@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from sfumato.errors import StorageError
+from sfumato.errors import SfumatoError, StorageError
 from sfumato.gallery.folder import Folder
 from sfumato.gallery.picture import Picture
+from sfumato.pictures import read_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,10 +26,7 @@ def make_thumbnail(folder: Folder, picture: Picture) -> Path:
 
     Raises: StorageError: the picture's file is gone or damaged, or the cache not writable.
     """
-    with _opened(folder, picture) as source:
-        source.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))  # JPEG decodes small at once
-        small = ImageOps.exif_transpose(source).convert("RGBA")
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    small = Image.fromarray(load_pixels(folder, picture, longest=THUMBNAIL_SIDE))
     buffer = BytesIO()
     small.save(buffer, "WEBP", quality=_QUALITY, method=4)
     path = folder.thumbnail(picture.id)
@@ -38,30 +34,31 @@ def make_thumbnail(folder: Folder, picture: Picture) -> Path:
     return path
 
 
-def load_pixels(folder: Folder, picture: Picture) -> NDArray[np.uint8]:
-    """(H, W, 4) uint8 pixels of a picture's file.
+def load_pixels(
+    folder: Folder, picture: Picture, *, longest: int | None = None
+) -> NDArray[np.uint8]:
+    """(H, W, 4) uint8 sRGB pixels of a picture's file, straight alpha, upright.
+
+    ``longest``: the longer side is made at most this many pixels, which is quicker.
 
     Raises: StorageError: the file is gone or damaged.
     """
-    import numpy as np
-
-    with _opened(folder, picture) as source:
-        return np.asarray(source.convert("RGBA"))
-
-
-@contextmanager
-def _opened(folder: Folder, picture: Picture) -> Iterator[Image.Image]:
     try:
-        with Image.open(picture.path) as source:
-            yield source
-    except FileNotFoundError:
-        folder.check()  # without its disk every file would seem to be gone
+        return read_picture(picture.path, longest=longest)
+    except SfumatoError as error:
+        if not picture.path.exists():
+            folder.check()  # without its disk every file would seem to be gone
+            raise file_missing(picture.id, picture.path) from None
         raise StorageError(
-            f"The file of the picture {picture.id} is gone: {picture.path}.",
-            hint="Put it back from a backup; the library still knows the picture.",
-            code="file_missing",
+            f"The picture {picture.id} is damaged: {error.message}",
+            hint="Run: sfumato gallery heal",
         ) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise StorageError(
-            f"The picture {picture.id} is damaged: {error}.", hint="Run: sfumato gallery heal"
-        ) from None
+
+
+def file_missing(identity: str, path: Path) -> StorageError:
+    """The error of a picture that the library knows and whose file is not there."""
+    return StorageError(
+        f"The file of the picture {identity} is gone: {path}.",
+        hint="Put it back from a backup; the library still knows the picture.",
+        code="file_missing",
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -32,6 +32,7 @@ DEFAULT_LIMIT_SECONDS = 600.0
 MAX_LIMIT_SECONDS = 86_400.0
 MIN_PRIORITY, MAX_PRIORITY = -100, 100
 MAX_KEY = 255  # characters of an idempotency key
+_ASKED = tuple(field.name for field in fields(GenerationRequest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ class Job:
         return {
             "id": self.id,
             "state": self.state,
-            "request": asdict(self.request),
+            "request": {name: getattr(self.request, name) for name in _ASKED},  # all flat
             "priority": self.priority,
             "attempt": self.attempt,
             "limit_seconds": self.limit_seconds,

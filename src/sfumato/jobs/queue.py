@@ -255,22 +255,41 @@ class JobQueue:
                 raise _unknown(job_id)
             if row.state != "queued":
                 return None
-            ahead = select(func.count()).where(
-                JOBS.c.state == "queued",
-                (JOBS.c.priority > row.priority)
-                | ((JOBS.c.priority == row.priority) & (JOBS.c.number < row.number)),
-            )
-            return int(connection.execute(ahead).scalar_one())
+            return self._ahead(connection, row.priority, row.number)
 
-    def positions(self) -> dict[str, int]:
-        """The same of every queued job, by id; one look for a whole list."""
-        wanted = (
-            select(JOBS.c.id)
-            .where(JOBS.c.state == "queued")
-            .order_by(JOBS.c.priority.desc(), JOBS.c.number)
-        )
+    def positions(self, jobs: Sequence[Job]) -> dict[str, int]:
+        """The same of every queued one of these jobs, by id; a few looks for a whole list."""
+        asked = [job.id for job in jobs if job.state == "queued"]
+        if not asked:
+            return {}
+        found: dict[str, int] = {}
+        # the state is looked at here: asked for it too, SQLite reads the queue instead of the ids
+        places = select(JOBS.c.number, JOBS.c.priority, JOBS.c.state).where(JOBS.c.id.in_(asked))
         with self.database.read() as connection:
-            return {job: at for at, job in enumerate(connection.execute(wanted).scalars())}
+            by_priority: dict[int, list[int]] = {}
+            for row in connection.execute(places):
+                if row.state == "queued":
+                    by_priority.setdefault(row.priority, []).append(row.number)
+            for priority, numbers in by_priority.items():
+                first, last = min(numbers), max(numbers)
+                # neighbours in a list are neighbours in the queue: hardly more rows than jobs
+                between = select(JOBS.c.id).where(
+                    JOBS.c.number.between(first, last),
+                    JOBS.c.state == "queued",
+                    JOBS.c.priority == priority,
+                )
+                ahead = self._ahead(connection, priority, first)
+                listed = connection.execute(between.order_by(JOBS.c.number)).scalars()
+                found.update((job, ahead + at) for at, job in enumerate(listed))
+        return found
+
+    @staticmethod
+    def _ahead(connection: Connection, priority: int, number: int) -> int:
+        """How many jobs are begun before the one of this number; each count reads an index."""
+        queued = select(func.count()).where(JOBS.c.state == "queued")
+        more_urgent = queued.where(JOBS.c.priority > priority)
+        earlier = queued.where(JOBS.c.priority == priority, JOBS.c.number < number)
+        return sum(connection.execute(count).scalar_one() for count in (more_urgent, earlier))
 
     def preview(self, job_id: str, index: int) -> bytes | None:
         """The newest preview of a picture in the making, PNG; None when there is none (yet)."""

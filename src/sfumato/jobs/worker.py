@@ -51,9 +51,17 @@ def run_worker(settings: WorkerSettings, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker = _Worker(settings, pipe)
     signal.signal(signal.SIGTERM, lambda *_: worker.leave())
-    with suppress(OSError, AttributeError):  # Windows has no niceness
-        os.nice(settings.niceness)
+    _step_back(settings.niceness)
     worker.run()
+
+
+def _step_back(niceness: int) -> None:
+    """Let whoever answers a request have the processor at once; drawing is long, and can wait."""
+    if niceness:
+        with suppress(OSError, AttributeError):  # Windows has no niceness
+            os.nice(niceness)
+        with suppress(OSError, AttributeError):  # Linux: never take the processor from one at work
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class _Worker:

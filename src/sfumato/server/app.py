@@ -48,6 +48,8 @@ _DIALECTS = (
     reference,
 )  # fmt: skip
 
+_ASKED_HEADERS = ("authorization", "content-type", "idempotency-key", "x-api-key", "x-csrf-token")
+
 
 def make_app(settings: ServerSettings) -> FastAPI:
     """The application that serves one library. Workers start with it and are drained with it.
@@ -101,7 +103,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["*"],
-            allow_headers=["authorization", "content-type", "idempotency-key", "x-api-key"],
+            allow_headers=list(_ASKED_HEADERS),
         )
     return app
 

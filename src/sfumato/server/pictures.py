@@ -27,7 +27,8 @@ from sfumato.files import WriteOptions, encode_image, read_recipe
 from sfumato.files.save import slug
 from sfumato.finish.compose import render
 from sfumato.gallery import Library, Picture, Query
-from sfumato.gallery.thumbnails import load_pixels
+from sfumato.gallery.folder import storage_errors
+from sfumato.gallery.thumbnails import file_missing, load_pixels
 from sfumato.inspection import check as inspect
 from sfumato.pictures import read_picture, webp_size
 from sfumato.request import MIN_SIDE, GeneratedImage, GenerationPlan
@@ -49,6 +50,7 @@ TYPES = {
     "ico": "image/x-icon",
 }
 _UPLOADS = ("PNG", "JPEG", "WEBP")
+_NAME_BYTES = 200  # of an upload's file; file systems take 255
 _INDEXING_SECONDS = 4.0  # of looking at new pictures that one search may cost
 _LABELS_OF_SVG = re.compile(r"<title>.*?</title>|<metadata>.*?</metadata>", re.DOTALL)
 
@@ -72,7 +74,9 @@ def convert(library: Library, picture: Picture, format_: str, size: int | None) 
     Raises: RequestError: it has no paths and cannot be SVG; StorageError: its file is gone.
     """
     if format_ == "svg" and picture.svg_path is not None:
-        stored = picture.svg_path.read_text("utf-8")
+        stored = _paths_of(library, picture)
+        if stored is None:
+            raise file_missing(picture.id, picture.svg_path)
         return (stored if size is None else _sized(stored, picture, size)).encode()
     if format_ == "svg":
         raise RequestError("The picture has no paths.", hint="Ask for png, webp or pdf.")
@@ -132,8 +136,9 @@ def resized(plan: GenerationPlan, size: int) -> GenerationPlan:
 def _image_of(library: Library, picture: Picture, size: int | None) -> GeneratedImage:
     """The stored picture as one that was just drawn: what the writers take."""
     plan, svg = picture.plan, None
-    if picture.svg_path is not None and plan is not None:
-        svg = _LABELS_OF_SVG.sub("", picture.svg_path.read_text("utf-8"))
+    if plan is not None:
+        stored = _paths_of(library, picture)  # lost ones leave the pixels
+        svg = None if stored is None else _LABELS_OF_SVG.sub("", stored)
     if svg is not None and size is not None and plan is not None:
         plan = resized(plan, size)
         pixels = render(svg, plan.width, plan.height)
@@ -151,12 +156,29 @@ def _image_of(library: Library, picture: Picture, size: int | None) -> Generated
     )
 
 
-def _bytes_of(library: Library, picture: Picture) -> bytes:
+def stored_file(library: Library, picture: Picture) -> Path:
+    """The picture's own file. Raises: StorageError: it is gone."""
+    if not picture.path.is_file():
+        library.folder.check()
+        raise file_missing(picture.id, picture.path)
+    return picture.path
+
+
+def _paths_of(library: Library, picture: Picture) -> str | None:
+    """The drawing's SVG; None: it has none, or it is lost."""
+    if picture.svg_path is None:
+        return None
     try:
-        return picture.path.read_bytes()
-    except OSError:
-        load_pixels(library.folder, picture)  # says what is wrong
-        raise
+        return picture.svg_path.read_text("utf-8")
+    except FileNotFoundError:
+        library.folder.check()  # without its disk every file would seem to be lost
+        return None
+
+
+def _bytes_of(library: Library, picture: Picture) -> bytes:
+    path = stored_file(library, picture)
+    with storage_errors(path):
+        return path.read_bytes()
 
 
 def _stand_in(picture: Picture, pixels: NDArray[np.uint8]) -> GenerationPlan:
@@ -300,8 +322,9 @@ def _as_file(data: bytes, name: str) -> Iterator[Path]:
 def _safe_name(name: str) -> str:
     """The last part of a name, as any file system takes it."""
     last = re.split(r"[/\\]", name)[-1]
-    plain = "".join(c for c in last if c.isprintable()).encode("utf-8", "ignore").decode()
-    return plain.strip(". ")[-80:] or "picture"
+    plain = "".join(c for c in last if c.isprintable()).strip(". ")
+    short = plain.encode("utf-8", "ignore")[-_NAME_BYTES:].decode("utf-8", "ignore")
+    return short.strip(". ") or "picture"
 
 
 def _plain(value: Any) -> Any:

@@ -22,6 +22,7 @@ _BY_CODE = {
     "no_such_job": 404,
     "no_such_picture": 404,
     "not_found": 404,
+    "file_missing": 404,
     "model_not_found": 404,
     "bad_request": 422,
     "model_error": 422,

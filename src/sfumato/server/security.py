@@ -26,6 +26,7 @@ from sfumato.server.settings import MAX_JSON_BYTES, MAX_UPLOAD_BYTES, ServerSett
 
 SESSION_COOKIE = "sfumato_session"
 _OPEN_PATHS = ("/", "/favicon.ico", "/healthz", "/readyz", "/api/v1/session")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _MANAGING = ("DELETE", "PATCH", "PUT")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -78,7 +79,8 @@ class Gate:
                 raise
             await answer_problem(Request(scope), _fault(request_id))(scope, receive, dressed)
         finally:
-            self.counts[(scope["method"], status)] += 1
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self.counts[(method, status)] += 1  # strangers may send any word for a method
             _log.info(
                 "request",
                 extra={

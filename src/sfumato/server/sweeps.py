@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from io import BytesIO
 from typing import Any
@@ -165,8 +166,11 @@ def paint(server: Server, sweep: dict[str, Any]) -> bytes:
 
 def _paste(server: Server, sheet: Image.Image, identity: str | None, at: tuple[int, int]) -> None:
     cell = Image.new("RGB", (_CELL, _CELL), _GROUND if identity else (240, 238, 233))
+    pixels = None
     if identity is not None:
-        pixels = load_pixels(server.library.folder, server.library.get(identity))
+        with suppress(SfumatoError):  # it was deleted since: the others are worth showing
+            pixels = load_pixels(server.library.folder, server.library.get(identity))
+    if pixels is not None:
         picture = Image.fromarray(np.ascontiguousarray(pixels))
         picture = ImageOps.contain(picture, (_CELL, _CELL), Image.Resampling.LANCZOS)
         corner = (_CELL - picture.width) // 2, (_CELL - picture.height) // 2

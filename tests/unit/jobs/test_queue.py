@@ -114,6 +114,21 @@ def test_a_job_of_another_version_can_be_looked_at_and_cancelled(own: JobQueue, 
     assert "it broke" in broken.message
 
 
+def test_positions_are_the_order_in_which_jobs_are_claimed(queue: JobQueue, ask: Ask) -> None:
+    jobs = [queue.submit(ask(seed=n), priority=(0, 5, 0, -3, 5)[n % 5]) for n in range(12)]
+    begun = taken(queue).job
+    queue.cancel(jobs[7].id)
+    waiting = [job for job in map(queue.get, (job.id for job in jobs)) if job.state == "queued"]
+    expected = {job.id: queue.position(job.id) for job in waiting}
+    assert sorted(expected.values()) == list(range(10))
+    assert queue.positions([*reversed(waiting), begun]) == expected
+    # also of some of them, and of those that were begun since the list was read
+    assert queue.positions(waiting[3:6]) == {job.id: expected[job.id] for job in waiting[3:6]}
+    order = sorted(expected, key=lambda job: expected[job])
+    assert [taken(queue, str(n)).job.id for n in range(10)] == order
+    assert queue.positions(waiting) == {}
+
+
 def test_what_cannot_be_drawn_is_refused_and_not_queued(own: JobQueue, ask: Ask) -> None:
     for error, call in (
         (ModelError, lambda: own.submit(ask(model="nonesuch"))),

@@ -70,6 +70,15 @@ def test_jobs_are_drawn_in_a_process_that_stays(own: JobQueue, workers: Workers,
     assert workers.pids == pids
 
 
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="priorities as Linux has them")
+def test_workers_step_back_behind_whoever_answers(own: JobQueue) -> None:
+    with Workers(own, niceness=3) as started:
+        (pid,) = started.pids
+        before = os.getpriority(os.PRIO_PROCESS, 0)
+        until(lambda: os.sched_getscheduler(pid) == os.SCHED_BATCH)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(before + 3, 19)
+
+
 def test_a_killed_worker_is_replaced_and_its_job_drawn(
     own: JobQueue, workers: Workers, ask: Ask
 ) -> None:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 
 from sfumato import __version__
 from sfumato.files.a1111 import SAMPLER_NAMES
-from sfumato.models import spec_of
+from sfumato.models import spec_of, usable_specs
 from sfumato.models.catalogue import DEFAULT_MODEL
-from sfumato.registry import MODELS, SAMPLERS, SCHEDULERS
+from sfumato.registry import SAMPLERS, SCHEDULERS
 from sfumato.server.bodies import StrictRoute
 from sfumato.server.keeping import read_json, write_json
 from sfumato.server.problems import Problem
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/sdapi/v1", tags=["AUTOMATIC1111 API"], route_class=S
 def chosen_model(server: Server) -> str:
     """The model that was last chosen, here or in the studio."""
     kept = (read_json(server.library.folder.root / "settings.json") or {}).get("model")
-    return kept if isinstance(kept, str) and kept in MODELS else DEFAULT_MODEL
+    return next((spec.name for spec in usable_specs() if spec.name == kept), DEFAULT_MODEL)
 
 
 @router.get("/options", summary="Settings")
@@ -67,7 +67,6 @@ def set_options(body: dict[str, Any], request: Request) -> None:
 @router.get("/sd-models", summary="Models")
 def sd_models() -> list[dict[str, Any]]:
     """Every model that can draw."""
-    specs = [spec_of(name) for name in MODELS.names()]
     return [
         {
             "title": title_of(spec),
@@ -77,7 +76,7 @@ def sd_models() -> list[dict[str, Any]]:
             "filename": spec.name,
             "config": None,
         }
-        for spec in specs
+        for spec in usable_specs()
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from sfumato.errors import RequestError
 from sfumato.jobs import JobState
@@ -46,22 +46,23 @@ def submit(
     return {"job": job_out(server.queue)(job)}
 
 
-@router.get("/jobs", summary="Jobs, newest first")
+@router.get("/jobs", summary="Jobs, newest first", response_model=dict[str, Any])
 def list_jobs(
     request: Request,
     state: Annotated[list[str] | None, Query(max_length=5)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=64)] = None,
-) -> dict[str, Any]:
+) -> Response:
     """A page of jobs, the cursor of the next one, and how many there are of each state."""
     queue = server_of(request).queue
     wanted = [known for known in _STATES if state is None or known in state]
     if state is not None and set(state) - set(_STATES):
         raise RequestError("There is no such state.", hint=f"Choose from: {', '.join(_STATES)}.")
     jobs, following = queue.jobs(states=wanted, limit=limit, cursor=cursor)
-    several = sum(job.state == "queued" for job in jobs) > 1
-    describe = job_out(queue, queue.positions() if several else None)
-    return {"jobs": [describe(job) for job in jobs], "next": following, "counts": queue.counts()}
+    describe = job_out(queue, queue.positions(jobs))
+    listed = [describe(job) for job in jobs]
+    # answered as it is: the framework would walk through every value of every job once more
+    return JSONResponse({"jobs": listed, "next": following, "counts": queue.counts()})
 
 
 @router.get("/jobs/{job_id}", summary="One job")

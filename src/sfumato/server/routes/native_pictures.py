@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from sfumato.errors import RequestError, SfumatoError
 from sfumato.files import read_recipe
@@ -38,7 +38,11 @@ _FOR_EVER = "private, max-age=31536000, immutable"
 MAX_FILES = 50
 
 
-@router.get("/pictures", summary="Pictures, newest first, or nearest first")
+@router.get(
+    "/pictures",
+    summary="Pictures, newest first, or nearest first",
+    response_model=dict[str, Any],
+)
 def list_pictures(
     request: Request,
     filters: Annotated[FilterIn, Depends()],
@@ -46,20 +50,23 @@ def list_pictures(
     like: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 60,
     cursor: str | None = None,
-) -> dict[str, Any]:
+) -> Response:
     """``q`` searches words of recipes and labels; ``text`` and ``like`` what pictures show."""
     library, wanted = server_of(request).library, filters.wanted()
     if text is not None or like is not None:
         found = pictures.nearest(library, wanted, text=text, like=like, limit=limit)
         shown = [{**picture_out(match.picture), "score": round(match.score, 4)} for match in found]
-        return {"pictures": shown, "next": None, "total": len(shown)}
+        return JSONResponse({"pictures": shown, "next": None, "total": len(shown)})
     page = library.query(wanted, limit=limit, cursor=cursor)
     total = library.count(wanted) if cursor is None else None
-    return {
-        "pictures": [picture_out(picture) for picture in page.pictures],
-        "next": page.next_cursor,
-        "total": total,
-    }
+    # answered as it is: the framework would walk through every value of every picture once more
+    return JSONResponse(
+        {
+            "pictures": [picture_out(picture) for picture in page.pictures],
+            "next": page.next_cursor,
+            "total": total,
+        }
+    )
 
 
 @router.get("/pictures/{identity}", summary="One picture with its recipe")
@@ -71,7 +78,7 @@ def get_picture(identity: str, request: Request) -> dict[str, Any]:
         **picture_out(picture),
         "plan": None if plan is None else plan.to_dict(),
         "parameters": dict(picture.parameters),
-        "recipe_text": read_recipe(picture.path).text if plan is None else plan.to_json(),
+        "recipe_text": _text_of(picture) if plan is None else plan.to_json(),
         "commands": None
         if plan is None
         else commands_of(
@@ -141,7 +148,8 @@ def file(
         name = pictures.file_name(picture, chosen.details["extension"])
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
     if chosen.name == picture.format and size is None:
-        return FileResponse(picture.path, headers=headers, media_type=pictures.TYPES[chosen.name])
+        path = pictures.stored_file(library, picture)
+        return FileResponse(path, headers=headers, media_type=pictures.TYPES[chosen.name])
     data = pictures.convert(library, picture, chosen.name, size)
     if chosen.name == "svg":
         # an SVG opened by itself is a page: it may not do anything there
@@ -267,6 +275,14 @@ def tags(request: Request) -> dict[str, int]:
 def collections(request: Request) -> dict[str, int]:
     """By name, outside the trash."""
     return server_of(request).library.labels("collection")
+
+
+def _text_of(picture: Picture) -> str:
+    """What another program wrote into the file; nothing where the file is gone or damaged."""
+    try:
+        return read_recipe(picture.path).text
+    except SfumatoError:
+        return ""
 
 
 def _plan_of(picture: Picture) -> GenerationPlan:

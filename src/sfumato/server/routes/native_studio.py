@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from sfumato import __version__
-from sfumato.models import spec_of
+from sfumato.models import ModelSpec, usable_specs
 from sfumato.models.catalogue import DEFAULT_MODEL
-from sfumato.registry import MODELS, SAMPLERS, SCHEDULERS, WRITERS, Entry
+from sfumato.registry import SAMPLERS, SCHEDULERS, WRITERS, Entry
 from sfumato.request import (
     EMBLEM_SHAPES,
     MAX_GUIDANCE,
@@ -60,7 +60,7 @@ def about(request: Request) -> dict[str, Any]:
 def models() -> dict[str, Any]:
     """Everything that a prompt box can offer."""
     return {
-        "models": [_model(entry) for entry in MODELS],
+        "models": [_model(spec) for spec in usable_specs()],
         "samplers": [_named(entry) for entry in SAMPLERS],
         "schedulers": [_named(entry) for entry in SCHEDULERS],
         "formats": [{**_named(entry), **entry.details} for entry in WRITERS],
@@ -134,8 +134,7 @@ def get_sheet(identity: str, request: Request) -> Response:
     return Response(data, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
-def _model(entry: Entry) -> dict[str, Any]:
-    spec = spec_of(entry.name)
+def _model(spec: ModelSpec) -> dict[str, Any]:
     return {
         "name": spec.name,
         "summary": spec.summary,

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from sfumato.errors import ModelError, SfumatoError
 from sfumato.gallery import Picture
 from sfumato.jobs import Job
-from sfumato.models import spec_of
+from sfumato.models import spec_of, usable_specs
 from sfumato.plan import VARIATION_STRENGTHS, random_seed, request_of
 from sfumato.registry import MODELS
 from sfumato.request import GenerationPlan, GenerationRequest
@@ -51,7 +51,7 @@ _URL_SECONDS = 3600
 @router.get("/models", summary="Models")
 def list_models() -> dict[str, Any]:
     """Every model that can draw."""
-    return {"object": "list", "data": [_model(name) for name in MODELS.names()]}
+    return {"object": "list", "data": [_model(spec.name) for spec in usable_specs()]}
 
 
 @router.get("/models/{name}", summary="One model")

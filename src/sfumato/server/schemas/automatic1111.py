@@ -12,15 +12,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sfumato.errors import ModelError
+from sfumato.errors import SfumatoError
 from sfumato.files.a1111 import SAMPLER_NAMES
-from sfumato.models import ModelSpec, spec_of
-from sfumato.registry import MODELS, SAMPLERS, SCHEDULERS
+from sfumato.models import ModelSpec, spec_of, usable_specs
+from sfumato.registry import SAMPLERS, SCHEDULERS
 from sfumato.request import GenerationRequest
 from sfumato.server.problems import Problem
 
 DEFAULT_SCALE = 7.0  # what clients send when nobody chose; our models have scales of their own
-MAX_INITS = 1
 _WEIGHT = re.compile(r":\s*-?[0-9.]+\s*(?=[)\]])")
 _EXTRA_NETWORK = re.compile(r"<[a-z]+:[^<>]*>")
 _FIXED = {"CLIP_stop_at_last_layers": 1, "samples_format": "png", "sd_vae": "None"}
@@ -143,14 +142,12 @@ def not_honoured(asked: Drawing) -> list[str]:
 def model_named(name: str) -> ModelSpec:
     """A model by its name, its title or its hash. Raises: Problem: 404."""
     wanted = name.strip()
-    for entry in MODELS:
-        spec = spec_of(entry.name)
+    for spec in usable_specs():
         if wanted in (spec.name, title_of(spec), spec.sha256, spec.sha256[:10]):
             return spec
     try:
-        MODELS.get(wanted)
-        raise AssertionError("every model was looked at")
-    except ModelError as error:
+        return spec_of(wanted)  # says that there is none, or what is wrong with it
+    except SfumatoError as error:
         raise Problem("model_not_found", error.message, hint=error.hint) from None
 
 

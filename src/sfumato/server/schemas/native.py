@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
@@ -12,21 +13,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sfumato.colours import parse_background
 from sfumato.errors import RequestError
 from sfumato.gallery import Picture, Query
-from sfumato.gallery.picture import finding_to_dict
 from sfumato.jobs import Job, JobQueue
-from sfumato.models import spec_of
+from sfumato.models import spec_of, usable_specs
 from sfumato.plan import request_of
-from sfumato.registry import MODELS, WRITERS
+from sfumato.registry import WRITERS
 from sfumato.request import (
     MAX_IMAGES,
     MAX_SIDE,
     MIN_SIDE,
+    Finding,
     GenerationPlan,
     GenerationRequest,
 )
 from sfumato.server.follow import progress_of
 
 MAX_LABELS = 100
+# without the mask, which is long, and which the overlay shows
+_FINDING = tuple(field.name for field in fields(Finding) if field.name != "mask")
 Label = Annotated[str, Field(max_length=200)]
 Ids = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=10_000)]
 
@@ -35,6 +38,9 @@ class Strict(BaseModel):
     """Unknown fields are refused: an option that is not honoured must not be accepted."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+_OF_THE_QUEUE = {"priority", "collection", "plan"}
 
 
 class DrawIn(Strict):
@@ -62,12 +68,20 @@ class DrawIn(Strict):
     def request(self) -> GenerationRequest:
         """What to queue. Raises: RequestError: values that cannot be."""
         if self.plan is not None:
+            self._refuse_beside_plan()
             plan = GenerationPlan.from_json(json.dumps(self.plan))
             return request_of(plan, spec_of(plan.model))
         if self.prompt is None:
             raise RequestError("The prompt is missing.", hint="Send prompt, or a plan.")
-        values = self.model_dump(exclude={"priority", "collection", "plan"})
-        return GenerationRequest(**values)
+        return GenerationRequest(**self.model_dump(exclude=_OF_THE_QUEUE))
+
+    def _refuse_beside_plan(self) -> None:
+        for name in self.model_fields_set - _OF_THE_QUEUE:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise RequestError(
+                    f"A plan is complete: {name} cannot be given beside it.",
+                    hint="Change it inside the plan, or send no plan.",
+                )
 
 
 class VaryIn(Strict):
@@ -203,14 +217,15 @@ class SettingsIn(Strict):
     def onto(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         """``kept`` with this change; what went back to its default is left out.
 
-        So does a kept model that is not installed any more, and a kept style that the model
-        lacks.
+        So is a kept model that is not installed any more or damaged, and a kept style that the
+        model lacks.
 
         Raises: SfumatoError: a model, format, style or ground that does not exist.
         """
         sent = self.model_dump(exclude_unset=True)
         changed = {name: value for name, value in {**kept, **sent}.items() if value is not None}
-        if self.model is None and changed.get("model") not in MODELS.names():
+        usable = [spec.name for spec in usable_specs()]
+        if self.model is None and changed.get("model") not in usable:
             changed.pop("model", None)
         spec = spec_of(changed.get("model"))
         if self.format is not None:
@@ -281,7 +296,7 @@ def picture_out(picture: Picture) -> dict[str, Any]:
         "collections": list(picture.collections),
         "colours": list(picture.colours),
         "trashed": picture.trashed_at is not None,
-        "findings": [_finding(finding_to_dict(finding)) for finding in picture.findings],
+        "findings": [_finding(finding) for finding in picture.findings],
         "source": picture.source,
         "original_name": picture.original_name,
         "job": picture.job_id,
@@ -296,9 +311,8 @@ def picture_out(picture: Picture) -> dict[str, Any]:
     }
 
 
-def _finding(values: dict[str, Any]) -> dict[str, Any]:
-    values.pop("mask", None)  # long, and the overlay shows it
-    return values
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {name: getattr(finding, name) for name in _FINDING}
 
 
 def _utc(moment: datetime | None) -> datetime | None:
