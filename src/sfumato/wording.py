@@ -10,8 +10,10 @@ _IRREGULAR = {
     "knife": "knives", "loaf": "loaves", "shelf": "shelves", "scarf": "scarves", "calf": "calves",
     "elf": "elves", "sheep": "sheep", "fish": "fish", "deer": "deer", "bison": "bison",
     "shrimp": "shrimp", "squid": "squid", "corn": "ears of corn", "potato": "potatoes",
-    "tomato": "tomatoes", "die": "dice", "volcano": "volcanoes", "hero": "heroes", "mango": "mangoes",
+    "tomato": "tomatoes", "volcano": "volcanoes", "hero": "heroes", "mango": "mangoes",
+    "die": "dice",
 }  # fmt: skip
+_MEN_IN_MANS = ("human", "german", "roman", "shaman", "talisman", "caiman", "ottoman")
 _JOINS = (" of ", " with ", " in ", " on ", " and ", " at ", " for ")
 
 
@@ -21,6 +23,8 @@ def plural(phrase: str) -> str:
     before, _, noun = phrase[:cut].rpartition(" ")
     if noun in _IRREGULAR:
         noun = _IRREGULAR[noun]
+    elif noun.endswith("man") and noun not in _MEN_IN_MANS:
+        noun = noun[:-3] + "men"  # snowmen
     elif noun.endswith(("ss", "x", "ch", "sh", "us", "z")):
         noun += "es"
     elif noun.endswith("y") and noun[-2:-1] not in "aeiou":

@@ -9,7 +9,6 @@ one size, measured along their longer sides, as icons of a set have.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +23,10 @@ __all__ = ["arrange", "assemble", "rows_of"]
 GAP = 0.22  # of a drawing's mean side, between it and its neighbours
 _ONE_ROW = 0.01  # share of the canvas by which the tops and bottoms of a row may differ
 
+_ROUNDS = 8  # in which the sizes settle where a drawing is to stay small
+
 Sizes = NDArray[np.float64]  # (n, 2): width and height
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """One thing to be laid: a part's number and the room it was given, in units."""
-
-    part: int
-    room: Box
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        return (self.room[0] + self.room[2]) / 2, (self.room[1] + self.room[3]) / 2
+Middles = list[tuple[float, float]]
 
 
 def arrange(
@@ -47,29 +37,29 @@ def arrange(
     Args:
         extents: the bounding box of each part's drawing in the frame of 256 units a side.
     """
-    copies = [
-        _Copy(number, _in_units(box, canvas))
-        for number, part in enumerate(parts)
-        for box in part.boxes
-    ]
+    owners = [number for number, part in enumerate(parts) for _ in part.boxes]
+    rooms = [_in_units(box, canvas) for part in parts for box in part.boxes]
     sides = np.array([(box[2] - box[0], box[3] - box[1]) for box in extents])
     sides = np.maximum(sides, 1.0)  # (parts, 2)
-    shapes = sides / sides.max(axis=1, keepdims=True)  # the longer side is 1
-    sizes = shapes[[copy.part for copy in copies]]  # (copies, 2)
-    rows = rows_of([copy.room for copy in copies], canvas)
-    if rows is None:
-        rooms = np.array([(c.room[2] - c.room[0], c.room[3] - c.room[1]) for c in copies])
-        length = float((rooms / sizes).min())
-        middles = [copy.middle for copy in copies]
-    else:
-        length, middles = _in_rows(rows, sizes, _around([copy.room for copy in copies]))
+    longest = sides.max(axis=1)
+    rows = rows_of(rooms, canvas)
+    shapes = sides / longest[:, None]  # the longer side is 1, less for what is to stay small
+    for _ in range(_ROUNDS):
+        sizes = shapes[owners]  # (copies, 2)
+        length, middles = _in_rooms(rooms, sizes) if rows is None else _in_rows(rows, sizes, rooms)
+        drawn = shapes
+        allowed = MOST_ENLARGED * SHORT_SIDE / FRAME * longest / length
+        shapes = sides / longest[:, None] * np.minimum(allowed, 1.0)[:, None]
+        if np.allclose(shapes, drawn):
+            break
 
+    scales = length * drawn.max(axis=1) / longest
     placed: list[list[Placement]] = [[] for _ in parts]
-    for copy, middle in zip(copies, middles, strict=True):
-        left, top, right, bottom = extents[copy.part]
-        scale = min(length / sides[copy.part].max(), MOST_ENLARGED * SHORT_SIDE / FRAME)
-        shift = (middle[0] - scale * (left + right) / 2, middle[1] - scale * (top + bottom) / 2)
-        placed[copy.part].append(Placement(float(scale), (float(shift[0]), float(shift[1]))))
+    for number, (x, y) in zip(owners, middles, strict=True):
+        left, top, right, bottom = extents[number]
+        scale = float(scales[number])
+        shift = (x - scale * (left + right) / 2, y - scale * (top + bottom) / 2)
+        placed[number].append(Placement(scale, shift))
     return [tuple(placements) for placements in placed]
 
 
@@ -117,9 +107,9 @@ def rows_of(rooms: Sequence[Box], canvas: Canvas) -> list[list[int]] | None:
 
 
 def _in_rows(
-    rows: Sequence[Sequence[int]], sizes: Sizes, area: Box
-) -> tuple[float, list[tuple[float, float]]]:
-    """The length of the longer sides in units, and the middle of each copy."""
+    rows: Sequence[Sequence[int]], sizes: Sizes, rooms: Sequence[Box]
+) -> tuple[float, Middles]:
+    """The unit of ``sizes`` in units of the document, and the middle of each copy."""
     gap = GAP * float(np.sqrt(sizes.mean(axis=0).prod()))
     widths = [[float(sizes[index, 0]) for index in row] for row in rows]
     if len(rows) > 1:  # columns stand under one another
@@ -128,18 +118,34 @@ def _in_rows(
     heights = [max(float(sizes[index, 1]) for index in row) for row in rows]
     across = max(sum(row) + gap * (len(row) - 1) for row in widths)
     down = sum(heights) + gap * (len(rows) - 1)
+    area = _around(rooms)
     length = min((area[2] - area[0]) / across, (area[3] - area[1]) / down)
 
     middles = [(0.0, 0.0)] * len(sizes)
-    y = (area[1] + area[3]) / 2 - length * down / 2
+    y = 0.0
     for row, row_widths, height in zip(rows, widths, heights, strict=True):
-        whole = sum(row_widths) + gap * (len(row) - 1)
-        x = (area[0] + area[2]) / 2 - length * whole / 2
+        x = -length * (sum(row_widths) + gap * (len(row) - 1)) / 2
         for index, width in zip(row, row_widths, strict=True):
             middles[index] = x + length * width / 2, y + length * height / 2
             x += length * (width + gap)
         y += length * (height + gap)
-    return length, middles
+    return length, _centred(middles, length * sizes, area)
+
+
+def _in_rooms(rooms: Sequence[Box], sizes: Sizes) -> tuple[float, Middles]:
+    """The same for boxes that stand in no rows: each copy in the middle of its own."""
+    spans = np.array([(room[2] - room[0], room[3] - room[1]) for room in rooms])
+    length = float((spans / sizes).min())
+    middles = [((room[0] + room[2]) / 2, (room[1] + room[3]) / 2) for room in rooms]
+    return length, _centred(middles, length * sizes, _around(rooms))
+
+
+def _centred(middles: Middles, sizes: Sizes, area: Box) -> Middles:
+    """All moved together, so that what is drawn stands in the middle of the area."""
+    at = np.array(middles)
+    covered = ((at - sizes / 2).min(axis=0) + (at + sizes / 2).max(axis=0)) / 2
+    wanted = np.array([(area[0] + area[2]) / 2, (area[1] + area[3]) / 2])
+    return [(float(x), float(y)) for x, y in at + (wanted - covered)]
 
 
 def _in_units(box: Box, canvas: Canvas) -> Box:

@@ -189,6 +189,8 @@ def _best_beside(sizes: Sequence[int], room: Room) -> list[Rows]:
     choices = [[_balanced(size, n, room) for n in range(1, size + 1)] for size in sizes]
     best = max((list(grids) for grids in product(*choices)), key=lambda g: _beside_cell(g, room))
     clear = _ROW_IS_CLEARER * _beside_cell(best, room)
+    if sum(sizes) <= _IN_A_ROW:
+        return one_row
     return one_row if room.cell(_span(sum(sizes)), 1) >= clear else best
 
 

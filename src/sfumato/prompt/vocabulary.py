@@ -185,6 +185,8 @@ SINGULARS = {
     **{"cookies": "cookie", "movies": "movie", "zombies": "zombie", "genies": "genie"},
     **{"selfies": "selfie", "brownies": "brownie", "smoothies": "smoothie", "axes": "axe"},
     **{"buses": "bus", "viruses": "virus", "cactuses": "cactus", "octopuses": "octopus"},
+    **{"hooves": "hoof", "thieves": "thief", "wives": "wife", "werewolves": "werewolf"},
+    **{"canoes": "canoe", "oboes": "oboe", "bookshelves": "bookshelf", "snowshoes": "snowshoe"},
     **{"walruses": "walrus", "lenses": "lens", "caches": "cache", "headaches": "headache"},
 }
 ONE_THING_IN_S = _words(
@@ -196,6 +198,7 @@ ONE_THING_IN_S = _words(
     brontosaurus brachiosaurus triceratops plesiosaurus caduceus anubis news maths tennis
     sheep fish deer christmas"""
 )
+ONE_THING_IN_MEN = _words("omen ramen amen specimen abdomen regimen stamen cyclamen acumen women")
 
 SHAPES = {
     **{"circle": "circle", "circular": "circle", "round": "circle", "disc": "circle"},

@@ -147,6 +147,8 @@ def singular(word: str) -> str:
     *front, last = word.split(" ")
     if last in vocab.SINGULARS:
         last = vocab.SINGULARS[last]
+    elif last.endswith("men") and len(last) > 4 and last not in vocab.ONE_THING_IN_MEN:
+        last = last[:-3] + "man"  # snowmen, firemen
     elif last in vocab.ONE_THING_IN_S or len(last) < 4 or not last.endswith("s"):
         pass
     elif last.endswith("ies"):

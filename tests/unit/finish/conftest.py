@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from plans import plan_of
 from sfumato.request import GenerationPlan
 
 Pixels = NDArray[np.uint8]
@@ -18,26 +19,7 @@ ORANGE, CREAM, BLACK = (240, 140, 30, 255), (250, 225, 170, 255), (30, 30, 34, 2
 
 @pytest.fixture
 def make_plan() -> Callable[..., GenerationPlan]:
-    def make(**changes: Any) -> GenerationPlan:
-        fields: dict[str, Any] = {
-            "prompt": "a fox",
-            "negative_prompt": "",
-            "subject": "fox",
-            "model": "fake",
-            "model_sha256": "0" * 64,
-            "seeds": (1,),
-            "styles": ("flat",),
-            "width": 256,
-            "height": 256,
-            "num_inference_steps": 1,
-            "guidance_scale": 1.0,
-            "sampler": "euler",
-            "scheduler": "uniform",
-            "background": "transparent",
-        }
-        return GenerationPlan(**{**fields, **changes})
-
-    return make
+    return partial(plan_of, width=256, height=256)
 
 
 @pytest.fixture

@@ -41,6 +41,8 @@ def scene_of(prompt: str) -> Scene:
         ("two slices of pizza", "two slices of pizza"),
         ("five cherries", "five cherries"),
         ("2 fox", "two foxes"),
+        ("three snowmen", "three snowmen"),
+        ("two bowls of ramen", "two bowls of ramen"),
         ("flat icons of three little pigs", "three pigs"),
         ("app icon of two rockets", "two rockets"),
         ("3 🍎", "three red apples"),
