@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,9 @@ def compare_with_cpp(runs: int) -> dict[str, Any] | str:
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "esrgan.safetensors"
         save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
-        theirs = StableDiffusion(upscaler_path=str(weights), verbose=False)
+        # left alone, it takes one thread
+        cores = os.cpu_count() or 1
+        theirs = StableDiffusion(upscaler_path=str(weights), n_threads=cores, verbose=False)
         image = Image.fromarray(picture)
         times: dict[str, list[float]] = {"onnxruntime": [], "stable_diffusion_cpp": []}
         for run in range(runs + 1):
