@@ -23,10 +23,8 @@ __all__ = ["arrange", "assemble", "rows_of"]
 GAP = 0.22  # of a drawing's mean side, between it and its neighbours
 _ONE_ROW = 0.01  # share of the canvas by which the tops and bottoms of a row may differ
 
-_ROUNDS = 8  # in which the sizes settle where a drawing is to stay small
-
 Sizes = NDArray[np.float64]  # (n, 2): width and height
-Middles = list[tuple[float, float]]
+Point = tuple[float, float]
 
 
 def arrange(
@@ -42,20 +40,24 @@ def arrange(
     sides = np.array([(box[2] - box[0], box[3] - box[1]) for box in extents])
     sides = np.maximum(sides, 1.0)  # (parts, 2)
     longest = sides.max(axis=1)
-    rows = rows_of(rooms, canvas)
-    shapes = sides / longest[:, None]  # the longer side is 1, less for what is to stay small
-    for _ in range(_ROUNDS):
-        sizes = shapes[owners]  # (copies, 2)
-        length, middles = _in_rooms(rooms, sizes) if rows is None else _in_rows(rows, sizes, rooms)
-        drawn = shapes
-        allowed = MOST_ENLARGED * SHORT_SIDE / FRAME * longest / length
-        shapes = sides / longest[:, None] * np.minimum(allowed, 1.0)[:, None]
-        if np.allclose(shapes, drawn):
-            break
+    most = MOST_ENLARGED * SHORT_SIDE / FRAME * longest  # units: what is drawn small stays so
+    rows, area = rows_of(rooms, canvas), _around(rooms)
+    shapes = (sides / longest[:, None])[owners]  # (copies, 2), the longer side is 1
+    if rows is None:
+        spans = np.array([(room[2] - room[0], room[3] - room[1]) for room in rooms])
+        length = float((spans / shapes).min())
+    else:
+        across, down = _in_rows(rows, shapes)[0]
+        length = min((area[2] - area[0]) / across, (area[3] - area[1]) / down)
 
-    scales = length * drawn.max(axis=1) / longest
+    scales = np.minimum(min(length, float(most.max())), most) / longest
+    sizes = (sides * scales[:, None])[owners]
+    if rows is None:
+        middles = [((room[0] + room[2]) / 2, (room[1] + room[3]) / 2) for room in rooms]
+    else:
+        middles = _in_rows(rows, sizes)[1]
     placed: list[list[Placement]] = [[] for _ in parts]
-    for number, (x, y) in zip(owners, middles, strict=True):
+    for number, (x, y) in zip(owners, _centred(middles, sizes, area), strict=True):
         left, top, right, bottom = extents[number]
         scale = float(scales[number])
         shift = (x - scale * (left + right) / 2, y - scale * (top + bottom) / 2)
@@ -107,40 +109,28 @@ def rows_of(rooms: Sequence[Box], canvas: Canvas) -> list[list[int]] | None:
 
 
 def _in_rows(
-    rows: Sequence[Sequence[int]], sizes: Sizes, rooms: Sequence[Box]
-) -> tuple[float, Middles]:
-    """The unit of ``sizes`` in units of the document, and the middle of each copy."""
+    rows: Sequence[Sequence[int]], sizes: Sizes
+) -> tuple[tuple[float, float], list[Point]]:
+    """How far drawings of these sizes reach across and down, and the middle of each."""
     gap = GAP * float(np.sqrt(sizes.mean(axis=0).prod()))
     widths = [[float(sizes[index, 0]) for index in row] for row in rows]
     if len(rows) > 1:  # columns stand under one another
         widest = max(max(row) for row in widths)
         widths = [[widest] * len(row) for row in widths]
     heights = [max(float(sizes[index, 1]) for index in row) for row in rows]
-    across = max(sum(row) + gap * (len(row) - 1) for row in widths)
-    down = sum(heights) + gap * (len(rows) - 1)
-    area = _around(rooms)
-    length = min((area[2] - area[0]) / across, (area[3] - area[1]) / down)
-
     middles = [(0.0, 0.0)] * len(sizes)
     y = 0.0
     for row, row_widths, height in zip(rows, widths, heights, strict=True):
-        x = -length * (sum(row_widths) + gap * (len(row) - 1)) / 2
+        x = -(sum(row_widths) + gap * (len(row) - 1)) / 2
         for index, width in zip(row, row_widths, strict=True):
-            middles[index] = x + length * width / 2, y + length * height / 2
-            x += length * (width + gap)
-        y += length * (height + gap)
-    return length, _centred(middles, length * sizes, area)
+            middles[index] = x + width / 2, y + height / 2
+            x += width + gap
+        y += height + gap
+    across = max(sum(row) + gap * (len(row) - 1) for row in widths)
+    return (across, y - gap), middles
 
 
-def _in_rooms(rooms: Sequence[Box], sizes: Sizes) -> tuple[float, Middles]:
-    """The same for boxes that stand in no rows: each copy in the middle of its own."""
-    spans = np.array([(room[2] - room[0], room[3] - room[1]) for room in rooms])
-    length = float((spans / sizes).min())
-    middles = [((room[0] + room[2]) / 2, (room[1] + room[3]) / 2) for room in rooms]
-    return length, _centred(middles, length * sizes, _around(rooms))
-
-
-def _centred(middles: Middles, sizes: Sizes, area: Box) -> Middles:
+def _centred(middles: Sequence[Point], sizes: Sizes, area: Box) -> list[Point]:
     """All moved together, so that what is drawn stands in the middle of the area."""
     at = np.array(middles)
     covered = ((at - sizes / 2).min(axis=0) + (at + sizes / 2).max(axis=0)) / 2
