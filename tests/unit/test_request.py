@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plans import plan_of
 from sfumato.errors import RequestError
 from sfumato.request import (
     EMBLEM_SHAPES,
@@ -96,24 +98,9 @@ def plans(draw: st.DrawFn) -> GenerationPlan:
     )
 
 
-def make_plan(**changes: Any) -> GenerationPlan:
-    values: dict[str, Any] = {
-        "prompt": "a red fox",
-        "negative_prompt": "",
-        "subject": "fox",
-        "model": "fake",
-        "model_sha256": "0" * 64,
-        "seeds": (7, 8),
-        "styles": ("flat", "striped"),
-        "width": 64,
-        "height": 64,
-        "num_inference_steps": 4,
-        "guidance_scale": 1.5,
-        "sampler": "euler",
-        "scheduler": "uniform",
-        "background": "transparent",
-    }
-    return GenerationPlan(**{**values, **changes})
+make_plan = partial(
+    plan_of, prompt="a red fox", seeds=(7, 8), styles=("flat", "striped"), width=64, height=64
+)
 
 
 # ---------------------------------------------------------------- requests

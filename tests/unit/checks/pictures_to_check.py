@@ -9,9 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from plans import plan_of
 from sfumato.colours import parse_colour, rgb_of
 from sfumato.request import GenerationPlan
 from sfumato.svg import render_svg
+
+__all__ = [
+    "Pixels",
+    "as_jpeg",
+    "blurred",
+    "disc",
+    "laid_on",
+    "over",
+    "owl",
+    "plan_of",
+    "squared",
+    "tinted",
+]
 
 Pixels = NDArray[np.uint8]
 
@@ -23,26 +37,6 @@ _OWL = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">
 <circle cx="38" cy="39" r="6" fill="#1d1d21"/><circle cx="62" cy="39" r="6" fill="#1d1d21"/>
 <path d="M45 48 L55 48 L50 58z" fill="#f58a1f"/>
 <path d="M16 30 L26 22 L22 12z M84 30 L74 22 L78 12z" fill="#5f3720"/></svg>"""
-
-
-def plan_of(**changes: Any) -> GenerationPlan:
-    fields: dict[str, Any] = {
-        "prompt": "a fox",
-        "negative_prompt": "",
-        "subject": "fox",
-        "model": "fake",
-        "model_sha256": "0" * 64,
-        "seeds": (1,),
-        "styles": ("flat",),
-        "width": 512,
-        "height": 512,
-        "num_inference_steps": 1,
-        "guidance_scale": 1.0,
-        "sampler": "euler",
-        "scheduler": "uniform",
-        "background": "transparent",
-    }
-    return GenerationPlan(**{**fields, **changes})
 
 
 def tinted(name: str, **changes: Any) -> GenerationPlan:
