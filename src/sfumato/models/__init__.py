@@ -8,7 +8,7 @@ from sfumato.models.base import (
     ModelSpec,
     Sketch,
 )
-from sfumato.models.catalogue import load, spec_of
+from sfumato.models.catalogue import load, spec_of, usable_specs
 
 __all__ = [
     "Conditioning",
@@ -19,4 +19,5 @@ __all__ = [
     "Sketch",
     "load",
     "spec_of",
+    "usable_specs",
 ]

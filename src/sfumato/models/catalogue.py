@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sfumato.errors import ModelError
+from sfumato.errors import ModelError, SfumatoError
 from sfumato.models.base import Model, ModelSpec
 from sfumato.registry import MODELS
 
@@ -31,6 +32,15 @@ def spec_of(name: str | None = None) -> ModelSpec:
     module = entry.target.partition(":")[0]
     sheet: ModelSpec = replace(entry, target=f"{module}:spec").resolve()(entry.name)
     return sheet
+
+
+def usable_specs() -> list[ModelSpec]:
+    """The sheet of every model that can be read; ``spec_of`` says what is wrong with another."""
+    sheets = []
+    for name in MODELS.names():
+        with suppress(SfumatoError):
+            sheets.append(spec_of(name))
+    return sheets
 
 
 def load(name: str | None = None) -> Model:

@@ -50,6 +50,7 @@ TYPES = {
     "ico": "image/x-icon",
 }
 _UPLOADS = ("PNG", "JPEG", "WEBP")
+_ACCEPTED = "Up to 16.8 megapixels are accepted."
 _NAME_BYTES = 200  # of an upload's file; file systems take 255
 _INDEXING_SECONDS = 4.0  # of looking at new pictures that one search may cost
 _LABELS_OF_SVG = re.compile(r"<title>.*?</title>|<metadata>.*?</metadata>", re.DOTALL)
@@ -238,6 +239,8 @@ def check_upload(data: bytes) -> tuple[int, int]:
             size: tuple[int, int] = picture.size
     except Problem:
         raise
+    except Image.DecompressionBombError:
+        raise Problem("too_large", "The picture has too many pixels.", hint=_ACCEPTED) from None
     except Exception:  # headers fail in many ways on hostile bytes; all mean this
         raise Problem(
             "unsupported_media", "The file is not a picture that is accepted here.",
@@ -251,7 +254,7 @@ def _check_pixels(size: tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_UPLOAD_PIXELS:
         raise Problem(
             "too_large", f"The picture has {size[0]}×{size[1]} pixels.",
-            hint="Up to 16.8 megapixels are accepted.",
+            hint=_ACCEPTED,
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from sfumato.gallery import Library, Picture
+from sfumato.registry import own_models_folder
 from sfumato.request import GenerationPlan
 
 DRAW = {"prompt": "a fox", "model": "fake", "width": 32, "height": 32}
@@ -47,6 +49,39 @@ def test_a_job_is_queued_listed_cancelled_and_tried_again(client: TestClient) ->
     assert again["state"] == "queued"
     assert client.post(f"/api/v1/jobs/{job['id']}/retry").status_code == 409
     assert client.get("/api/v1/jobs", params={"state": "flying"}).status_code == 422
+
+
+def test_a_plan_is_drawn_as_it_is_and_nothing_beside_it_is_dropped(
+    client: TestClient, picture: Picture
+) -> None:
+    assert picture.plan is not None
+    plan = picture.plan.to_dict()
+    sent = {"plan": plan, "priority": 2, "collection": "again", "num_images": 1}
+    job = client.post("/api/v1/jobs", json=sent).json()["job"]
+    assert (job["request"]["seed"], job["priority"], job["collection"]) == (7, 2, "again")
+    for beside in ({"seed": 8}, {"prompt": "an owl"}, {"num_images": 2}, {"width": 512}):
+        answer = client.post("/api/v1/jobs", json={"plan": plan, **beside})
+        assert answer.status_code == 422
+        assert next(iter(beside)) in answer.json()["error"]["message"]
+
+
+def test_a_damaged_model_hides_no_other(client: TestClient) -> None:
+    folder = own_models_folder() / "mine"
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text("{}")
+    client.patch("/api/v1/settings", json={"model": "fake"})
+    for path in ("/api/v1/models", "/v1/models", "/sdapi/v1/sd-models"):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "chiaro" in answer.text and "mine" not in answer.text
+    assert client.get("/sdapi/v1/options").status_code == 200
+    chosen = {"sd_model_checkpoint": "mine"}
+    assert client.post("/sdapi/v1/options", json=chosen).status_code == 404
+    kept = client.app.state.server.library.folder.root / "settings.json"
+    kept.write_text('{"model": "mine"}')
+    assert client.get("/sdapi/v1/prompt-styles").status_code == 200
+    changed = client.patch("/api/v1/settings", json={"num_images": 2})
+    assert changed.json()["model"] is None
 
 
 def test_a_key_makes_one_job(client: TestClient) -> None:
@@ -102,8 +137,8 @@ def test_a_picture_is_told_with_its_recipe_and_commands(
     found = client.get(f"/api/v1/pictures/{picture.id}").json()
     assert GenerationPlan.from_json(json.dumps(found["plan"])) == picture.plan
     assert found["urls"]["file"] == f"/api/v1/pictures/{picture.id}/file"
-    for command in found["commands"].values():
-        assert "a red fox" in command and "7" in command
+    for name, seed in (("cli", "--seed 7 "), ("python", "seed=7,"), ("curl", '"seed": 7,')):
+        assert "a red fox" in found["commands"][name] and seed in found["commands"][name]
     listed = client.get("/api/v1/pictures").json()
     assert (listed["total"], listed["pictures"][0]["id"]) == (1, picture.id)
     assert listed["pictures"][0]["subject"] == found["plan"]["subject"]
@@ -157,6 +192,7 @@ def test_a_larger_drawing_is_rendered_from_its_paths(client: TestClient, picture
     # a resampled picture of 64 pixels has soft edges sixteen pixels wide; paths have sharp ones
     soft = ((large[..., 3] > 8) & (large[..., 3] < 247)).mean()
     assert soft < 0.005
+    assert (large[..., 3] >= 247).mean() > 0.05  # and there is something to see
 
 
 def test_marks_trash_and_purge(client: TestClient, picture: Picture, library: Library) -> None:
@@ -238,15 +274,63 @@ def test_limits_are_checked_before_decoding(
 ) -> None:
     bomb = bytearray(png())
     bomb[16:24] = (60_000).to_bytes(4, "big") * 2  # the header alone claims 3.6 gigapixels
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
+    decoded: list[str] = []
 
-    def decode(*_: object) -> None:
-        raise AssertionError("decoded")
+    def decode(picture: Any) -> None:
+        decoded.append(picture.filename)
+        raise OSError("decoded")
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decode)
     for route in ("recipe", "check"):
         file = {"file": ("bomb.png", bytes(bomb), "image/png")}
         answer = client.post(f"/api/v1/{route}", files=file)
-        assert answer.status_code in (413, 415), answer.text
+        assert answer.status_code == 413, answer.text
+    assert decoded == []
+
+
+@pytest.mark.parametrize(
+    "name", ["🦊" * 70 + ".png", "ж" * 300, "/" * 300, "..", "a" * 400 + ".png"]
+)
+def test_an_upload_may_have_any_name(client: TestClient, name: str) -> None:
+    file = {"file": (name, png(64, 64), "image/png")}
+    for route in ("recipe", "check", "import"):
+        answer = client.post(f"/api/v1/{route}", files=file)
+        assert answer.status_code == 200, (route, answer.text)
+    assert answer.json()["skipped"] == []
+
+
+# ---------------------------------------------------------------- files that are gone
+
+
+def test_a_lost_file_is_told_as_lost(client: TestClient, picture: Picture) -> None:
+    home = f"/api/v1/pictures/{picture.id}"
+    picture.path.unlink()
+    for path in ("file", "file?format=webp", "thumbnail", "overlay"):
+        answer = client.get(f"{home}/{path}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "file_missing"), path
+    assert client.get(home).status_code == 200
+    assert client.get(f"{home}/file?format=webp&size=128").status_code == 200  # from its paths
+
+
+def test_where_only_the_paths_are_lost_the_pixels_are_answered(
+    client: TestClient, picture: Picture
+) -> None:
+    assert picture.svg_path is not None
+    picture.svg_path.unlink()
+    home = f"/api/v1/pictures/{picture.id}/file"
+    for path in ("", "?format=webp", "?format=png&size=128"):
+        assert client.get(home + path).status_code == 200, path
+    svg = client.get(f"{home}?format=svg")
+    assert (svg.status_code, svg.json()["error"]["code"]) == (404, "file_missing")
+
+
+def test_a_lost_picture_from_elsewhere_is_still_told(client: TestClient, library: Library) -> None:
+    file = {"file": ("red.png", png(64, 64), "image/png")}
+    identity = client.post("/api/v1/import", files=file).json()["imported"][0]["id"]
+    library.get(identity).path.unlink()
+    answer = client.get(f"/api/v1/pictures/{identity}")
+    assert (answer.status_code, answer.json()["recipe_text"]) == (200, "")
 
 
 def test_an_upload_is_checked(client: TestClient) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from sfumato.errors import RequestError
@@ -61,6 +63,16 @@ def test_addresses_are_those_that_the_client_can_use(make: Make, root: Path) -> 
         assert ("secure" in cookie.lower()) is secure, (host, proxied)
 
 
+def test_strangers_do_not_fill_the_metrics_with_words(client: TestClient) -> None:
+    for number in range(30):
+        client.request(f"WORD{number}", "/api/v1/jobs", headers={"Host": "evil.example"})
+    client.request("PUT", "/api/v1/nothing")
+    counts = client.app.state.server.counts
+    assert counts[("other", 403)] == 30
+    assert {method for method, _ in counts} == {"other", "PUT"}
+    assert "WORD" not in client.get("/metrics").text
+
+
 # ---------------------------------------------------------------- origins
 
 
@@ -107,8 +119,22 @@ def test_a_named_origin_may_call_and_is_told_so(make: Make) -> None:
     answer = client.get("/api/v1/about", headers=sent)
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
-    asked = {**sent, "Access-Control-Request-Method": "POST"}
-    assert client.options("/api/v1/jobs", headers=asked).status_code == 200
+    asked = {
+        **sent,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,x-csrf-token",
+    }
+    allowed = client.options("/api/v1/check", headers=asked)
+    assert allowed.status_code == 200
+    assert "x-csrf-token" in allowed.headers["access-control-allow-headers"].lower()
+    upload = {**sent, "X-CSRF-Token": answer.json()["csrf"]}
+    red = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(red, "PNG")
+    file = {"file": ("a.png", red.getvalue(), "image/png")}
+    assert client.post("/api/v1/check", headers=upload, files=file).status_code == 200
+    assert client.post("/api/v1/check", headers=sent, files=file).status_code == 403
+    unknown = {**asked, "Access-Control-Request-Headers": "x-anything"}
+    assert client.options("/api/v1/check", headers=unknown).status_code == 400
     other = client.get("/api/v1/about", headers={"Origin": "https://evil.example"})
     assert other.status_code == 403
     assert "access-control-allow-origin" not in other.headers
