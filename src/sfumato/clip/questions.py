@@ -269,50 +269,40 @@ def _yes(is_so: bool) -> str:
     return "yes" if is_so else "no"
 
 
-def _rule(pattern: str, answer: Callable[[re.Match[str], _Picture], _Found]) -> _Rule:
-    return re.compile(pattern), answer
-
-
 _IT = r"(?:it|this|that|the \w+(?: \w+)?|this \w+)"
 _GROUND = r"(?:the |its )?(?:back)?ground"
 _SHAPE = r"circle|round|oval|square|rectangle|triangle|diamond|hexagon|star|heart"
+_NAME = r"[\w' -]+"
+_THERE = r"(?:is|are) there"
+_HAS = rf"(?:does {_IT} have|has {_IT})"
 _COUNTED = "|".join(_NUMBERS) + r"|\d{1,3}"
+_ANY = r"(?: a| an| any| some| the)?"
+_SHOWS = r"(?: show| depict| contain| really)?"
+_IN_IT = r"(?: in (?:it|this|the picture|the image))?"
 # the first that fits wins: from the particular to the general
-_RULES: tuple[_Rule, ...] = (
-    _rule(rf"(?:what|which) colour (?:is|has) {_GROUND}", _background),
-    _rule(rf"what is {_GROUND}|what kind of {_GROUND} (?:is|does).*", _background),
-    _rule(rf"is {_GROUND} (?P<ground>transparent|see-through|{_BASIC})", _is_background),
-    _rule(r"how many colours.*", _colour_count),
-    _rule(r"(?:what|which) colours (?:are|does|can|is).*", _all_colours),
-    _rule(rf"(?:what|which)(?: is the)?(?: main)? colour(?: is {_IT}| of {_IT})?", _main_colour),
-    _rule(rf"is {_IT} (?:mostly |mainly )?(?P<colour>{_BASIC})", _is_colour),
-    _rule(
-        rf"(?:is there|are there|does {_IT} have|has {_IT})(?: any| some)? (?P<colour>{_BASIC})"
-        r"(?: in .*)?",
-        _has_colour,
-    ),
-    _rule(rf"(?:are|is) there (?:exactly )?(?P<number>{_COUNTED})(?: \w+){{0,3}}", _is_count),
-    _rule(r"how many (?!colours).+", _count),
-    _rule(rf"(?:what|which) shape (?:is|has) {_IT}|what is the shape(?: of {_IT})?", _shape),
-    _rule(rf"is {_IT} (?:a |an )?(?P<shape>{_SHAPE})(?: shaped)?", _is_shape),
-    _rule(rf"is {_IT} (?:left-right )?symmetric(?:al)?", _symmetrical),
-    _rule(rf"where is {_IT}(?: in .*| placed)?", _where),
-    _rule(r"(?:how (?:large|big|wide|high|tall)|what (?:size|resolution)) is .*", _size),
-    _rule(rf"is {_IT} (?P<options>.+ or .+)", _choice),
-    _rule(
-        rf"(?:what|who) (?:is|does) (?:{_IT}(?: show| depict)?|shown|in .*)"
-        r"|what (?:do you see|can you see|object is (?:it|this|shown))"
-        r"|what is (?:shown|drawn|depicted).*",
-        _what,
-    ),
-    _rule(
-        r"(?:is there|are there|can you see|do you see)(?: a| an| any| the)? (?P<thing>[\w' -]+?)"
-        r"(?: in (?:it|this|the picture|the image))?",
-        _present,
-    ),
-    _rule(
-        rf"(?:is|does) {_IT}(?: show| depict| contain| really)?"
-        r" (?:a |an |the )?(?P<thing>[\w' -]+)",
-        _present,
-    ),
+_RULES: tuple[_Rule, ...] = tuple(
+    (re.compile(pattern), answer)
+    for pattern, answer in (
+        (rf"(?:what|which) colour (?:is|has) {_GROUND}", _background),
+        (rf"what is {_GROUND}|what kind of {_GROUND} (?:is|does).*", _background),
+        (rf"is {_GROUND} (?P<ground>transparent|see-through|{_BASIC})", _is_background),
+        (r"how many colours.*", _colour_count),
+        (r"(?:what|which) colours (?:are|does|can|is).*", _all_colours),
+        (rf"(?:what|which)(?: is the)?(?: main)? colour(?: (?:is|of) {_IT})?", _main_colour),
+        (rf"is {_IT} (?:mostly |mainly )?(?P<colour>{_BASIC})", _is_colour),
+        (rf"(?:{_THERE}|{_HAS}){_ANY} (?P<colour>{_BASIC})(?: in .*)?", _has_colour),
+        (rf"{_THERE} (?:exactly )?(?P<number>{_COUNTED})(?: \w+){{0,3}}", _is_count),
+        (r"how many (?!colours).+", _count),
+        (rf"(?:what|which) shape (?:is|has) {_IT}|what is the shape(?: of {_IT})?", _shape),
+        (rf"is {_IT}{_ANY} (?P<shape>{_SHAPE})(?: shaped)?", _is_shape),
+        (rf"is {_IT} (?:left-right )?symmetric(?:al)?", _symmetrical),
+        (rf"where is {_IT}(?: in .*| placed)?", _where),
+        (r"(?:how (?:large|big|wide|high|tall)|what (?:size|resolution)) is .*", _size),
+        (rf"is {_IT} (?P<options>.+ or .+)", _choice),
+        (rf"(?:what|who) (?:is|does) (?:{_IT}(?: show| depict)?|shown|in .*)", _what),
+        (r"what (?:(?:do|can) you see|object is (?:it|this|shown))", _what),
+        (r"what is (?:shown|drawn|depicted).*", _what),
+        (rf"(?:{_THERE}|(?:can|do) you see){_ANY} (?P<thing>{_NAME}?){_IN_IT}", _present),
+        (rf"(?:is|does) {_IT}{_SHOWS}{_ANY} (?P<thing>{_NAME})", _present),
+    )
 )
