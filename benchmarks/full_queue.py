@@ -10,9 +10,8 @@ of eight requests for one, with the default model warm: what joining equal reque
 from __future__ import annotations
 
 import argparse
-import resource
+import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from sqlalchemy import insert
 
 from record import record
 from sfumato.gallery import Library, Query
+from sfumato.gallery.backup import back_up
 from sfumato.gallery.identity import new_id
 from sfumato.gallery.tables import LABELS, PICTURES
 from sfumato.generate import generate
@@ -33,7 +33,6 @@ from sfumato.jobs.tables import EVENTS, JOBS
 from sfumato.request import GenerationRequest
 
 REQUEST = GenerationRequest(prompt="a red fox", model="fake", width=64, height=64)
-SCALE = 1024 if sys.platform == "darwin" else 1  # of ru_maxrss, to KiB
 
 
 def main() -> None:
@@ -57,6 +56,7 @@ def main() -> None:
             fill_pictures(library, options.pictures)
         figures["restart"] = restart(root)
         figures["pages"] = pages(root, options.runs)
+        figures["copy"] = copying(root)
     figures["batching"] = batching()
     record("full_queue", figures)
 
@@ -138,7 +138,7 @@ def fill_pictures(library: Library, count: int) -> None:
                 library.text.put(connection, number, prompt.split())
 
 
-def restart(root: Path) -> dict[str, float]:
+def restart(root: Path) -> dict[str, float | None]:
     """Opening a full library with every page checked, and the memory that its queue takes."""
     began = time.perf_counter()
     with Library.open(root, check=True) as library:
@@ -148,14 +148,36 @@ def restart(root: Path) -> dict[str, float]:
         page = library.query()
         ready = time.perf_counter() - began
         assert page.next_cursor is not None
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / SCALE
+        before = resident_mib()
         cursor: str | None = None
         while True:
             _, cursor = queue.jobs(limit=500, cursor=cursor)
             if cursor is None:
                 break
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / SCALE - before
-    return {"ready_s": round(ready, 2), "walking_all_jobs_mib": round(grown / 1024, 1)}
+        grown = None if before is None else round((resident_mib() or before) - before, 1)
+    return {"ready_s": round(ready, 2), "walking_all_jobs_mib": grown}
+
+
+def resident_mib() -> float | None:
+    """What this process holds in memory now; None where Linux does not say. A peak would say
+    nothing here: filling the library took more."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
+
+
+def copying(root: Path) -> dict[str, float]:
+    """What a copy of the full database takes, and how large it is."""
+    with Library.open(root) as library:
+        began = time.perf_counter()
+        made = back_up(library, kept_free=0)
+        assert made is not None
+        return {
+            "seconds": round(time.perf_counter() - began, 2),
+            "mib": round(made.stat().st_size / 1024**2, 1),
+        }
 
 
 def pages(root: Path, runs: int) -> dict[str, Any]:
