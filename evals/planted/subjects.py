@@ -46,6 +46,10 @@ unplanted(
     "it would take a collection of such pictures, and none is kept here; how well it finds them "
     "is its makers' word",
 )
+unplanted(
+    "malformed_face",
+    "it looks at photographs of people, and is measured on [a page of its own](checks-faces.md)",
+)
 
 
 @plant("unknown_subject", "never shown", unit="", strengths=(0, 1), visible=1)

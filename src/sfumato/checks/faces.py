@@ -36,7 +36,7 @@ from sfumato.errors import MissingExtraError, ModelError
 from sfumato.request import Finding
 from sfumato.wording import listed
 
-__all__ = ["Face", "faces_of", "malformed_face"]
+__all__ = ["Face", "faces_of", "finding_about", "malformed_face"]
 
 _SIDE = 1280  # pixels of the longer side in which faces are looked for
 _MOST_FACES = 12
@@ -69,11 +69,12 @@ Detect = Callable[[NDArray[np.uint8]], list[NDArray[np.float64]]]
 _running = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Face:
     """A face, and how far it is from its own mirror image."""
 
     box: tuple[int, int, int, int]  # in the picture's pixels
+    points: NDArray[np.float64]  # (478, 3) landmarks in the picture's pixels
     turned: float  # sine of the angle to a side: 0 looks at us
     oddities: Oddities
 
@@ -85,20 +86,21 @@ def malformed_face(look: Look) -> list[Finding]:
         MissingExtraError: the ``[faces]`` extra is not installed.
         ModelError: the installed model file is not the one this was measured with.
     """
-    findings = []
-    for face in faces_of(look):
-        worst, wrong = _judged(face)
-        if wrong:
-            findings.append(
-                Finding(
-                    check="malformed_face",
-                    severity="warning",
-                    message=f"A face looks malformed: {listed(wrong)}.",
-                    box=face.box,
-                    measure=worst,
-                )
-            )
-    return findings
+    return [found for face in faces_of(look) if (found := finding_about(face))]
+
+
+def finding_about(face: Face) -> Finding | None:
+    """What is wrong with a face, if anything is."""
+    worst, wrong = _judged(face)
+    if not wrong:
+        return None
+    return Finding(
+        check="malformed_face",
+        severity="warning",
+        message=f"A face looks malformed: {listed(wrong)}.",
+        box=face.box,
+        measure=worst,
+    )
 
 
 def faces_of(look: Look) -> list[Face]:
@@ -122,9 +124,10 @@ def faces_of(look: Look) -> list[Face]:
             flipped = found * (-1.0, 1.0, 1.0) + (close.shape[1] - 1.0, 0.0, 0.0)
             mirrored = _nearest(detect(close[:, ::-1]), flipped)
             odd = measure_face(close @ _LUMA, found, mirrored)
-            left, top, right, bottom = (round(value * scale) for value in face_box(points))
+            left, top, right, bottom = face_box(points * scale)
             box = (max(0, left), max(0, top), min(right, look.width), min(bottom, look.height))
-            faces.append(Face(box=box, turned=turned_by(found), oddities=odd))
+            turned = turned_by(found)
+            faces.append(Face(box=box, points=points * scale, turned=turned, oddities=odd))
     return faces
 
 

@@ -17,7 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["LANDMARKS", "Oddities", "eye_distance", "face_box", "measure_face", "turned_by"]
+__all__ = [
+    "LANDMARKS",
+    "LEFT_EYE",
+    "LIPS",
+    "RIGHT_EYE",
+    "Oddities",
+    "eye_distance",
+    "face_box",
+    "measure_face",
+    "turned_by",
+]
 
 LANDMARKS = 478
 
@@ -32,6 +42,9 @@ _REST = (70, 105, 107, 98, 234, 127, 93, 58, 172, 136)  # brow, nostril, cheek a
 _REST_MIRRORED = (300, 334, 336, 327, 454, 356, 323, 288, 397, 365)
 _MIDDLE = (0, 13, 14, 17, 1, 4, 6, 168, 10, 152)  # lips, nose, forehead, chin: their own images
 _MIDDLE_LIPS = 4  # of them
+
+RIGHT_EYE, LEFT_EYE = _EYE, _EYE_MIRRORED
+LIPS = (*_LIPS, *_LIPS_MIRRORED, *_MIDDLE[:4])
 
 _RIGHT = (*_EYE, *_LIPS, *_REST, *_MIDDLE)
 _LEFT = (*_EYE_MIRRORED, *_LIPS_MIRRORED, *_REST_MIRRORED, *_MIDDLE)
