@@ -12,7 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "evals"))
 
+from sfumato.training.corpus import read_corpus
 from sfumato.training.data.pictures import render_clean
+from sfumato.training.judge import train_judge
 
 SUBJECTS = ("fox", "owl", "rocket", "house")
 STYLES = ("flat", "cartoon")
@@ -58,3 +60,11 @@ def picture_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for svg in svgs:
             out.write(json.dumps({"svg": svg}) + "\n")
     return folder
+
+
+@pytest.fixture(scope="session")
+def judge_folder(picture_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A judge of those subjects."""
+    out = tmp_path_factory.mktemp("judge")
+    train_judge(read_corpus(picture_set, split=None), out, copies=1)
+    return out

@@ -20,9 +20,8 @@ from measures.choosing import (
 from measures.prompts import read_prompts
 
 import sfumato
-from sfumato.training.corpus import read_corpus
 from sfumato.training.data.pictures import render_clean
-from sfumato.training.judge import Judge, train_judge
+from sfumato.training.judge import Judge
 
 from .conftest import SUBJECTS, draw_subject
 
@@ -42,13 +41,6 @@ def few_prompts(tmp_path: Path) -> Path:
     path = tmp_path / "prompts.txt"
     path.write_text(FEW, "utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def judge_folder(picture_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("judge")
-    train_judge(read_corpus(picture_set, split=None), out, copies=1)
-    return out
 
 
 def run(judge_folder: Path, prompts: Path, out: Path, *more: str) -> int:

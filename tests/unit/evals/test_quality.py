@@ -16,9 +16,6 @@ from measures.prompts import read_prompts
 from measures.sheet import Cell, contact_sheet, side_by_side, wrap
 from PIL import Image, ImageFont
 
-from sfumato.training.corpus import read_corpus
-from sfumato.training.judge import train_judge
-
 FEW = """# single: animals
 fox\tconcept=fox\tgallery
 a barn owl\tconcept=owl\tnew
@@ -37,14 +34,6 @@ def few_prompts(tmp_path: Path) -> Path:
     path = tmp_path / "prompts.txt"
     path.write_text(FEW, "utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def judge_folder(picture_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("judge")
-    corpus = read_corpus(picture_set, split=None)
-    train_judge(corpus, out, copies=1)
-    return out
 
 
 def run_quality(picture_set: Path, judge_folder: Path, prompts: Path, out: Path) -> int:
