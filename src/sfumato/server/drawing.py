@@ -50,15 +50,19 @@ async def finish(request: Request, job: Job, *, keep: bool = False) -> Job:
         await _settle(leaving)
 
 
-async def news_of(request: Request, job: Job) -> AsyncGenerator[News, None]:
-    """What happens to a job until its end; a client that leaves takes it along."""
+async def news_of(request: Request, job: Job, *, keep: bool = False) -> AsyncGenerator[News, None]:
+    """What happens to a job until its end.
+
+    A client that leaves takes it along, unless ``keep``: it may come back for it.
+    """
     server = server_of(request)
     try:
         async with aclosing(server.follower.listen(job.id)) as news:
             async for one in news:
                 yield one
     except (asyncio.CancelledError, GeneratorExit):
-        server.queue.cancel(job.id)  # one short write: nobody is left to wait for a thread
+        if not keep:
+            server.queue.cancel(job.id)  # one short write: nobody is left to wait for a thread
         raise
 
 

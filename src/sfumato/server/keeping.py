@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,33 @@ from sfumato.atomic import replacing, sync_file, sync_folder
 from sfumato.errors import StorageError
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_turn = threading.Lock()
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Inside, nobody else reads a file to write it anew: no change of two at once is lost.
+
+    Readers need not wait. Where the system has no such locks (Windows), threads alone take turns.
+
+    Raises: StorageError: the folder cannot be written to.
+    """
+    with _turn:
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be changed ({error.strerror}).") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:

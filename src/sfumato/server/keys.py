@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from sfumato.errors import RequestError, StorageError
-from sfumato.server.keeping import write_atomically
+from sfumato.server.keeping import changing, write_atomically
 
 SCOPES = ("draw", "read", "manage")  # submit and cancel; look; delete, import, settings
 PREFIX = "sf-"
@@ -41,7 +41,7 @@ class KeyStore:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "keys.json"
         self._lock = threading.Lock()
-        self._read: tuple[int, tuple[Key, ...]] = (-1, ())
+        self._read: tuple[tuple[int, ...], tuple[Key, ...]] = ((), ())
 
     def known(self) -> tuple[Key, ...]:
         """Every key; read again only when the file has changed.
@@ -49,9 +49,11 @@ class KeyStore:
         Raises: StorageError: the file is damaged. Nobody is let in by a damaged list.
         """
         try:
-            stamp = self.path.stat().st_mtime_ns
+            status = self.path.stat()
         except FileNotFoundError:
             return ()
+        # one moment alone would not tell two changes within a tick of the file system's clock
+        stamp = status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
         with self._lock:
             if stamp != self._read[0]:
                 self._read = stamp, self._load()
@@ -82,9 +84,6 @@ class KeyStore:
                 raise RequestError(
                     f"There is no scope {scope!r}.", hint=f"Choose from: {', '.join(SCOPES)}."
                 )
-        present = self.known()
-        if any(key.name == cleaned for key in present):
-            raise RequestError(f"There is a key named {cleaned!r}.", hint="Revoke it first.")
         secret = PREFIX + secrets.token_urlsafe(32)
         key = Key(
             id=secrets.token_hex(4),
@@ -93,7 +92,11 @@ class KeyStore:
             scopes=scopes,
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
-        self._write((*present, key))
+        with changing(self.path):
+            present = self.known()
+            if any(other.name == cleaned for other in present):
+                raise RequestError(f"There is a key named {cleaned!r}.", hint="Revoke it first.")
+            self._write((*present, key))
         return key, secret
 
     def revoke(self, wanted: str) -> Key:
@@ -101,11 +104,12 @@ class KeyStore:
 
         Raises: RequestError: there is none.
         """
-        present = self.known()
-        found = next((key for key in present if wanted in (key.id, key.name)), None)
-        if found is None:
-            raise RequestError(f"There is no key {wanted!r}.", hint="See: sfumato keys list")
-        self._write(tuple(key for key in present if key.id != found.id))
+        with changing(self.path):
+            present = self.known()
+            found = next((key for key in present if wanted in (key.id, key.name)), None)
+            if found is None:
+                raise RequestError(f"There is no key {wanted!r}.", hint="See: sfumato keys list")
+            self._write(tuple(key for key in present if key.id != found.id))
         return found
 
     def find(self, secret: str) -> Key | None:

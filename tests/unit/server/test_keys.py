@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,38 @@ def test_every_secret_is_another(keys: KeyStore) -> None:
     secrets = {keys.add(f"key {n}")[1] for n in range(20)}
     assert len(secrets) == 20
     assert all(keys.find(secret) is not None for secret in secrets)
+
+
+def test_a_change_within_one_tick_of_the_clock_is_seen(keys: KeyStore) -> None:
+    _, first = keys.add("one")
+    stamp = keys.path.stat().st_mtime_ns
+    assert keys.find(first) is not None
+    KeyStore(keys.path.parent).revoke("one")
+    _, second = KeyStore(keys.path.parent).add("two")  # as long a list as before
+    os.utime(keys.path, ns=(stamp, stamp))
+    assert keys.find(first) is None
+    assert keys.find(second) is not None
+
+
+def test_keys_made_at_the_same_time_are_all_kept(keys: KeyStore) -> None:
+    stores = [keys, KeyStore(keys.path.parent)]
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: stores[n % 2].add(f"key {n}")[1], range(16)))
+    assert all(keys.find(secret) is not None for secret in made)
+
+
+def test_a_change_waits_for_that_of_another_process(keys: KeyStore) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    keys.add("one")
+    with keys.path.with_name(".keys.json.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        adding = threading.Thread(target=keys.add, args=("two",))
+        adding.start()
+        adding.join(0.3)
+        assert adding.is_alive()
+        assert [key.name for key in keys.known()] == ["one"]  # readers do not wait
+    adding.join(30)
+    assert [key.name for key in keys.known()] == ["one", "two"]
 
 
 def test_another_process_sees_a_new_key(keys: KeyStore) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +20,7 @@ from starlette.testclient import TestClient
 from sfumato.gallery import Library, Picture
 from sfumato.registry import own_models_folder
 from sfumato.request import GenerationPlan
+from sfumato.server.keeping import read_json
 
 DRAW = {"prompt": "a fox", "model": "fake", "width": 32, "height": 32}
 
@@ -384,6 +389,28 @@ def test_a_setting_is_set_back_by_null(client: TestClient, library: Library) -> 
     everything = dict.fromkeys(changed)
     assert client.patch("/api/v1/settings", json=everything).json() == defaults
     assert json.loads((library.folder.root / "settings.json").read_text()) == {}
+
+
+def test_settings_changed_at_the_same_time_are_all_kept(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(path: Path) -> dict[str, Any] | None:
+        found = read_json(path)
+        time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr("sfumato.server.routes.native_studio.read_json", slowly)
+    monkeypatch.setattr("sfumato.server.routes.automatic1111_facts.read_json", slowly)
+    calls: list[Callable[[], Any]] = [
+        lambda: client.patch("/api/v1/settings", json={"width": 256}),
+        lambda: client.patch("/api/v1/settings", json={"num_images": 2}),
+        lambda: client.post("/sdapi/v1/options", json={"sd_model_checkpoint": "fake"}),
+    ]
+    with ThreadPoolExecutor(3) as pool:
+        answers = [future.result() for future in [pool.submit(call) for call in calls]]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    kept = client.get("/api/v1/settings").json()
+    assert (kept["width"], kept["num_images"], kept["model"]) == (256, 2, "fake")
 
 
 def test_a_kept_style_or_model_that_is_gone_is_in_nobodys_way(

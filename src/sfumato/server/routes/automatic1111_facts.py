@@ -13,7 +13,7 @@ from sfumato.models import spec_of, usable_specs
 from sfumato.models.catalogue import DEFAULT_MODEL
 from sfumato.registry import SAMPLERS, SCHEDULERS
 from sfumato.server.bodies import StrictRoute
-from sfumato.server.keeping import read_json, write_json
+from sfumato.server.keeping import changing, read_json, write_json
 from sfumato.server.problems import Problem
 from sfumato.server.schemas.automatic1111 import model_named, title_of
 from sfumato.server.state import Server, server_of
@@ -61,7 +61,8 @@ def set_options(body: dict[str, Any], request: Request) -> None:
     if chosen is not None:
         spec = model_named(str(chosen))
         path = server.library.folder.root / "settings.json"
-        write_json(path, {**(read_json(path) or {}), "model": spec.name})
+        with changing(path):
+            write_json(path, {**(read_json(path) or {}), "model": spec.name})
 
 
 @router.get("/sd-models", summary="Models")

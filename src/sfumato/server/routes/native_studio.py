@@ -22,7 +22,7 @@ from sfumato.request import (
 )
 from sfumato.server import sweeps
 from sfumato.server.bodies import StrictRoute
-from sfumato.server.keeping import read_json, write_json
+from sfumato.server.keeping import changing, read_json, write_json
 from sfumato.server.keys import SESSION_SECONDS
 from sfumato.server.problems import Problem
 from sfumato.server.schemas.native import SessionIn, Settings, SettingsIn, SweepIn
@@ -107,8 +107,9 @@ def get_settings(request: Request) -> dict[str, Any]:
 def change_settings(body: SettingsIn, request: Request) -> dict[str, Any]:
     """What is left out stays as it is; null sets it back to its default."""
     path = server_of(request).library.folder.root / "settings.json"
-    kept = body.onto(read_json(path) or {})
-    write_json(path, kept)
+    with changing(path):
+        kept = body.onto(read_json(path) or {})
+        write_json(path, kept)
     return Settings.read(kept).model_dump()
 
 

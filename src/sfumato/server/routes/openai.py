@@ -141,7 +141,7 @@ async def _draw(
 ) -> Response:
     job = await submit(request, asked, key)
     if output.stream:
-        stream = _events(request, job, output, kind)
+        stream = _events(request, job, output, kind, keep=key is not None)
         return StreamingResponse(
             stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
@@ -173,7 +173,7 @@ def _datum(request: Request, picture: Picture, output: Output) -> dict[str, Any]
 
 
 async def _events(
-    request: Request, job: Job, output: Output, kind: str
+    request: Request, job: Job, output: Output, kind: str, *, keep: bool
 ) -> AsyncGenerator[str, None]:
     """Partial pictures as they come, at most as many as were asked for, then each whole one."""
     server = server_of(request)
@@ -185,7 +185,7 @@ async def _events(
         "size": f"{job.request.width or 1024}x{job.request.height or 1024}",
     }
     seen: set[tuple[int, str | None]] = {(index, None) for index in range(job.request.num_images)}
-    async with aclosing(news_of(request, job)) as news:
+    async with aclosing(news_of(request, job, keep=keep)) as news:
         async for name, data in news:
             for index, image in enumerate(data["images"] if name == "progress" else ()):
                 if sent >= output.partial_images or (index, image["preview"]) in seen:
