@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sfumato.atomic import replacing, temporary_beside
 from sfumato.clip.wordpiece import WordPiece
 from sfumato.training.augment import Recipe, Shelf, Subject, read_subjects, recipe_at
 from sfumato.training.data.pictures import read_manifest
@@ -93,6 +94,7 @@ def prepare_bank(
         if bank.plan == plan:
             return bank
     folder.mkdir(parents=True, exist_ok=True)
+    card.unlink(missing_ok=True)  # a bank with a card is complete
     pictures = np.load(data / "pictures-64.npy", mmap_mode="r")
     subjects = read_subjects(read_manifest(data), pictures)
     captions = _list_captions(subjects, plan, processes)
@@ -103,13 +105,11 @@ def prepare_bank(
     np.save(folder / "bank-starts.npy", np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
     numbers = np.array([index[c] for c in (*captions, *plan.extra)], np.int32)
     np.save(folder / "bank-captions.npy", numbers)
-    # the card comes last: a bank with a card is complete
     written = json.dumps(
         {"plan": _plain(plan), "subjects": [_plain(s) for s in subjects]}, ensure_ascii=False
     )
-    part = card.with_suffix(".part")
-    part.write_text(written, "utf-8")
-    part.replace(card)
+    with replacing(card) as temporary:
+        temporary.write_text(written, "utf-8")
     return Bank(folder)
 
 
@@ -135,18 +135,17 @@ def _write_states(
     """Write every caption's states one after another, (tokens, 384) float16; their counts."""
     chunks = [list(captions[i : i + _CHUNK]) for i in range(0, len(captions), _CHUNK)]
     counts: list[NDArray[np.int64]] = []
-    raw = path.with_suffix(".part")
-    with raw.open("wb") as out:
-        for states, count in spread(
-            _states_of, chunks, processes=processes, start=_start_encoder, given=(encoder,)
-        ):
-            counts.append(count)
-            states.tofile(out)
-    whole = np.concatenate(counts)
-    flat = np.memmap(raw, np.float16, "r", shape=(int(whole.sum()), TEXT_WIDTH))
-    np.save(path, flat)
-    del flat
-    raw.unlink()
+    with temporary_beside(path) as raw:
+        with raw.open("wb") as out:
+            for states, count in spread(
+                _states_of, chunks, processes=processes, start=_start_encoder, given=(encoder,)
+            ):
+                counts.append(count)
+                states.tofile(out)
+        whole = np.concatenate(counts)
+        flat = np.memmap(raw, np.float16, "r", shape=(int(whole.sum()), TEXT_WIDTH))
+        np.save(path, flat)
+        del flat  # Windows keeps a mapped file
     return whole
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sfumato.atomic import replacing
 from sfumato.errors import StorageError
 from sfumato.training.text import encode_texts, export_text_encoder
 
@@ -101,8 +102,11 @@ def text_vectors(corpus: Corpus, run: Path, most: int = 8) -> list[NDArray[np.fl
     wanted = sorted({c for row in corpus.rows for c in row["captions"][:most]})
     names, table = run / "captions.json", run / "captions.npy"
     if not names.exists() or json.loads(names.read_text("utf-8")) != wanted:
-        np.save(table, encode_texts(encoder, wanted))
-        names.write_text(json.dumps(wanted), "utf-8")
+        names.unlink(missing_ok=True)  # from here on the old names are not the table's
+        with replacing(table) as temporary, temporary.open("wb") as file:
+            np.save(file, encode_texts(encoder, wanted))
+        with replacing(names) as temporary:
+            temporary.write_text(json.dumps(wanted), "utf-8")
     vectors = np.load(table)
     index = {caption: i for i, caption in enumerate(wanted)}
     return [vectors[[index[c] for c in row["captions"][:most]]] for row in corpus.rows]

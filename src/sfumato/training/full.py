@@ -28,6 +28,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from sfumato.atomic import replacing
 from sfumato.errors import RequestError
 from sfumato.training.bank import Bank, BankPlan, prepare_bank
 from sfumato.training.data.pictures import read_manifest
@@ -274,7 +275,8 @@ class _Run:
         else:
             network.load_state_dict(loop.ema_state())
             if loop.rank == 0:
-                _save_whole({k: v.cpu() for k, v in network.state_dict().items()}, path)
+                with replacing(path) as temporary:
+                    save_file({k: v.cpu() for k, v in network.state_dict().items()}, temporary)
         return _compiled(network, loop.device)
 
     def no_teacher(self) -> None:
@@ -286,12 +288,14 @@ class _Run:
         """``ema.safetensors`` (float16, whole and in pieces), ``run.json`` and ``sheet.png``."""
         out = self.loop.out
         weights = {k: v.half().cpu().contiguous() for k, v in self.loop.ema_state().items()}
-        _save_whole(weights, out / "ema.safetensors")
+        with replacing(out / "ema.safetensors") as temporary:
+            save_file(weights, temporary)
         split_file(out / "ema.safetensors")
         stage = stage_at(self.preset.stages, self.loop.progress())
         distilled = (out / "teacher.safetensors").exists()
         card = self.card | {"stage": stage.name, "distilled": distilled, "side": stage.side}
-        (out / "run.json").write_text(json.dumps(card, ensure_ascii=False), "utf-8")
+        with replacing(out / "run.json") as temporary:
+            temporary.write_text(json.dumps(card, ensure_ascii=False), "utf-8")
         _write_sheet(self, stage.side, distilled)
 
 
@@ -336,13 +340,6 @@ def _prepare(
     plan = BankPlan(recipes=preset.recipes, curated=preset.curated, seed=seed, extra=SHEET_PROMPTS)
     few = preset.recipes < 10_000  # starting processes would take longer than the work
     prepare_bank(data, out, encoder, plan, processes=1 if few else processes, say=say)
-
-
-def _save_whole(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Write safetensors beside, then rename: a kill never leaves half a file."""
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part)
-    part.replace(path)
 
 
 def join_processes(device: str) -> str:

@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from sfumato.atomic import LEFTOVERS, replacing
 from sfumato.training.curve import draw_curve
 
 
@@ -114,13 +115,17 @@ class Loop:
             "config": asdict(self.config),
         }
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        part = self.out / "state.safetensors.part"
-        save_file(tensors, part, metadata={"progress": json.dumps(progress)})
-        part.replace(self.out / "state.safetensors")
+        with replacing(self.out / "state.safetensors") as temporary:
+            save_file(tensors, temporary, metadata={"progress": json.dumps(progress)})
         draw_curve(self.history, self.out / "curve.png")
 
     def resume(self) -> bool:
-        """Continue from ``out`` when it holds a checkpoint; says whether it did."""
+        """Continue from ``out`` when it holds a checkpoint; says whether it did.
+
+        What a killed run left half written there goes.
+        """
+        for left in self.out.glob(LEFTOVERS) if self.rank == 0 else ():
+            left.unlink(missing_ok=True)
         path = self.out / "state.safetensors"
         if not path.exists():
             return False

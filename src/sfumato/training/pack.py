@@ -20,13 +20,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
 import click
 import numpy as np
 
-from sfumato.atomic import replacing
+from sfumato.atomic import replacing, temporary_beside
 from sfumato.errors import StorageError
 from sfumato.models.catalogue import WEIGHTS
 from sfumato.training.data.pictures import downsample, read_manifest, read_svgs, render_svg
@@ -37,6 +38,7 @@ _CHUNK = 64  # pictures that a worker draws at a time
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _TEXT_FILES = ("text.onnx", "vocab.txt")
+_PACKED = ("svg.jsonl.xz", "manifest.jsonl.xz", *_TEXT_FILES)
 
 
 def pack(data: Path, out: Path, *, encoder: Path, limit: int = PACK_LIMIT) -> int:
@@ -56,10 +58,9 @@ def pack(data: Path, out: Path, *, encoder: Path, limit: int = PACK_LIMIT) -> in
     (out / "manifest.jsonl.xz").write_bytes(lzma.compress(manifest, preset=6))
     for name in _TEXT_FILES:
         shutil.copyfile(encoder / name, out / name)
-    names = ("svg.jsonl.xz", "manifest.jsonl.xz", *_TEXT_FILES)
-    digests = {name: _digest(out / name) for name in names}
+    digests = {name: _digest(out / name) for name in _PACKED}
     (out / "pack.json").write_text(json.dumps(digests, indent=1), "utf-8")
-    size = sum((out / name).stat().st_size for name in (*names, "pack.json"))
+    size = sum((out / name).stat().st_size for name in (*_PACKED, "pack.json"))
     if size > limit:
         raise StorageError(
             f"The pack would take {size / 2**20:.0f} MiB; the limit is {limit / 2**20:.0f} MiB.",
@@ -77,11 +78,14 @@ def unpack(
     """
     try:
         digests = json.loads((folder / "pack.json").read_text("utf-8"))
+        if not isinstance(digests, dict):
+            raise ValueError("pack.json lists no files")
     except (OSError, ValueError) as error:
         raise StorageError(f"{folder} is not a pack ({error}).") from None
-    for name, digest in digests.items():
-        if not (folder / name).is_file() or _digest(folder / name) != digest:
-            raise StorageError(f"{folder / name} is missing or damaged.", hint="Pack it again.")
+    for name in _PACKED:
+        path = folder / name
+        if name not in digests or not path.is_file() or _digest(path) != digests[name]:
+            raise StorageError(f"{path} is missing or damaged.", hint="Pack it again.")
     (out / "text").mkdir(parents=True, exist_ok=True)
     for name in _TEXT_FILES:
         shutil.copyfile(folder / name, out / "text" / name)
@@ -110,8 +114,11 @@ def draw_pictures(
         _shrink_pictures(data, wanted)
         return
     total = len(read_manifest(data))
-    parts = {side: data / f".pictures-{side}.{os.getpid()}.part" for side in wanted}
-    try:
+    with ExitStack() as stack:
+        parts = {
+            side: stack.enter_context(temporary_beside(data / f"pictures-{side}.npy"))
+            for side in wanted
+        }
         for side, part in parts.items():
             shape = (total, side, side, 4)
             np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape).flush()
@@ -123,9 +130,6 @@ def draw_pictures(
                 say(f"{done}/{total} drawn")
         for side, part in parts.items():
             part.replace(data / f"pictures-{side}.npy")
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
 
 
 def _shrink_pictures(data: Path, sides: Sequence[int]) -> None:

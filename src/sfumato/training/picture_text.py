@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sfumato.atomic import replacing
 from sfumato.clip.framing import frame
 from sfumato.clip.sentences import SentenceEncoder
 from sfumato.clip.sguardo import TEXT_FILES, TEXT_FOLDER
@@ -309,4 +310,5 @@ def _write_card(out: Path, net: PictureTextConfig, rows: Sequence[dict], preset:
         "concepts": len({row["concept"] for row in rows}),
         "packs": packs,
     }
-    (out / "run.json").write_text(json.dumps(card, ensure_ascii=False), "utf-8")
+    with replacing(out / "run.json") as temporary:
+        temporary.write_text(json.dumps(card, ensure_ascii=False), "utf-8")

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sfumato.atomic import replacing
 from sfumato.colours import basic_name, dominant_colours
 from sfumato.training.augment import (
     PALETTE,
@@ -217,10 +218,8 @@ def _cached(
                 return kept["vectors"].astype(np.float32)
     vectors = encode(captions)
     if cache is not None:
-        part = cache.with_suffix(".part")
-        with part.open("wb") as file:
+        with replacing(cache) as temporary, temporary.open("wb") as file:
             np.savez(file, key=np.array(key), vectors=vectors.astype(np.float16))
-        part.replace(cache)
     return vectors.astype(np.float16).astype(np.float32)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from sfumato.atomic import replacing
 from sfumato.errors import Cancelled, RequestError, StorageError
 from sfumato.models.catalogue import WEIGHTS, read_sheet
 from sfumato.training.corpus import Corpus, read_corpus, text_vectors
@@ -175,7 +176,8 @@ def train_whole_picture(
         network, config = WholePictureNet(sizes), chosen.loop
     else:
         network, basis, refiner = load_shipped(start, corpus.styles)
-        save_file(basis.state_dict(), out / "basis.safetensors")
+        with replacing(out / "basis.safetensors") as temporary:
+            save_file(basis.state_dict(), temporary)
         keep_refiner(refiner, out / "refiner")
         config = replace(chosen.loop, learning_rate=2e-4, minutes=None, steps=FINE_TUNE_STEPS)
     _write_card(out, network.config, corpus, preset, start)
@@ -285,7 +287,8 @@ def fit_basis(corpus: Corpus, out: Path, components: int) -> PictureBasis:
         basis.load_state_dict(tensors)
         return basis
     basis = PictureBasis.fit(pictures_to_planes(corpus.pictures), components)
-    save_file(basis.state_dict(), path)
+    with replacing(path) as temporary:  # half a basis would stop every later start
+        save_file(basis.state_dict(), temporary)
     return basis
 
 
@@ -309,4 +312,5 @@ def _write_card(out: Path, net: NetConfig, corpus: Corpus, preset: str, start: P
         "pictures": len(corpus.rows),
         "concepts": concepts,
     }
-    (out / "run.json").write_text(json.dumps(card, ensure_ascii=False), "utf-8")
+    with replacing(out / "run.json") as temporary:
+        temporary.write_text(json.dumps(card, ensure_ascii=False), "utf-8")

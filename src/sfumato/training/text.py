@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from sfumato.atomic import replacing
 from sfumato.clip.wordpiece import WordPiece
 from sfumato.errors import ModelError
 
@@ -127,8 +128,6 @@ def export_text_encoder(out: Path, captions: Iterable[str]) -> None:
     source = minilm_folder()
     pieces = (source / "vocab.txt").read_text("utf-8").split()
     kept = keep_vocabulary(pieces, captions)
-    (out / "vocab.txt").write_text("\n".join(pieces[index] for index in kept), "utf-8")
-
     bert = BertModel.from_pretrained(source, add_pooling_layer=False).float().eval()
     encoder = SentenceEncoder(bert, kept).eval()
     ids = torch.ones((2, 8), dtype=torch.int64)
@@ -161,6 +160,9 @@ def export_text_encoder(out: Path, captions: Iterable[str]) -> None:
             per_channel=True,
             op_types_to_quantize=["MatMul", "Gemm"],
         )
+    # the vocabulary comes last: a folder that has one is complete
+    with replacing(out / "vocab.txt") as temporary:
+        temporary.write_text("\n".join(pieces[index] for index in kept), "utf-8")
 
 
 def load_tokenizer(folder: Path) -> WordPiece:

@@ -13,6 +13,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from sfumato.atomic import replacing
 from sfumato.errors import ModelError
 from sfumato.models.catalogue import read_sheet, weight_bytes
 from sfumato.training.refiner import Refiner
@@ -62,7 +63,8 @@ def keep_text_encoder(folder: Path, out: Path) -> None:
     content = {file: weight_bytes(folder, sheet, file) for file in ("text.onnx", "vocab.txt")}
     out.mkdir(parents=True, exist_ok=True)
     for file, whole in content.items():
-        (out / file).write_bytes(whole)
+        with replacing(out / file) as temporary:
+            temporary.write_bytes(whole)
 
 
 def load_shipped(folder: Path, styles: list[str]) -> tuple[WholePictureNet, PictureBasis, Refiner]:

@@ -158,6 +158,25 @@ def test_captions_are_encoded_again_only_when_they_change(
     np.testing.assert_array_equal(text_vectors(corpus, run)[0], expected)
 
 
+def test_a_run_killed_between_vectors_and_captions_mixes_none_up(
+    tiny_data: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = read_corpus(tiny_data)
+    first = text_vectors(corpus, run)
+    other = read_corpus(tiny_data)
+    for r in other.rows:
+        r["captions"] = [f"another {r['concept']}"]
+
+    def killed(_: object) -> str:
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="killed"):
+        patch.setattr(corpus_module.json, "dumps", killed)
+        text_vectors(other, run)
+    for found, expected in zip(text_vectors(corpus, run), first, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_a_run_without_an_encoder_builds_one_that_keeps_its_captions(
     tiny_data: Path, tmp_path: Path, text_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

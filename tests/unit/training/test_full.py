@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file
 
 from sfumato.errors import RequestError, StorageError
+from sfumato.training import bank as bank_module
 from sfumato.training import full as full_module
 from sfumato.training.bank import Bank, BankPlan, prepare_bank
 from sfumato.training.feed import Feed, TextTable
@@ -211,9 +212,26 @@ def test_a_bank_is_made_again_only_for_another_plan(data: Path, tmp_path: Path) 
     assert Bank(tmp_path / "bank").plan.recipes == 11
 
 
-def test_several_processes_draw_and_list_what_one_does(data: Path, tmp_path: Path) -> None:
-    from sfumato.training import bank as bank_module
+def test_a_bank_cut_short_is_made_again(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_pictures(data, (64,))
+    plan, other = (BankPlan(recipes=10, curated=2, seed=seed) for seed in (5, 6))
+    folder = tmp_path / "bank"
+    prepare_bank(data, folder, data / "text", plan, say=lambda _: None)
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
 
+    def killed(*_: object) -> None:
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="killed"):
+        patch.setattr(bank_module, "_plain", killed)  # the states of the other are there
+        prepare_bank(data, folder, data / "text", other, say=lambda _: None)
+    prepare_bank(data, folder, data / "text", plan, say=lambda _: None)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+
+
+def test_several_processes_draw_and_list_what_one_does(data: Path, tmp_path: Path) -> None:
     draw_pictures(data, (64,))
     one = np.load(data / "pictures-64.npy")
     (data / "pictures-64.npy").unlink()
@@ -278,6 +296,15 @@ def test_a_damaged_pack_is_refused(data: Path, tmp_path: Path) -> None:
         unpack(tmp_path / "pack", tmp_path / "again")
     with pytest.raises(StorageError, match="is not a pack"):
         unpack(data, tmp_path / "again")
+    card = tmp_path / "pack" / "pack.json"
+    digests = json.loads(card.read_text("utf-8"))
+    for listed in ({**digests, "svg.jsonl.xz": "0"}, {"vocab.txt": digests["vocab.txt"]}, {}):
+        card.write_text(json.dumps(listed), "utf-8")
+        with pytest.raises(StorageError, match="missing or damaged"):
+            unpack(tmp_path / "pack", tmp_path / "again")
+    card.write_text("[]", "utf-8")
+    with pytest.raises(StorageError, match="is not a pack"):
+        unpack(tmp_path / "pack", tmp_path / "again")
 
 
 def test_a_pack_above_the_limit_is_refused(data: Path, tmp_path: Path) -> None:

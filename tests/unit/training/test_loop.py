@@ -127,12 +127,13 @@ def test_a_checkpoint_is_tensors_and_json_and_nothing_is_pickled(
 
 def test_half_a_file_of_a_killed_process_does_not_stop_resumption(tmp_path: Path) -> None:
     run(make_loop(tmp_path, 4))
-    (tmp_path / "state.safetensors.part").write_bytes(b"\x00" * 100)
+    left = tmp_path / ".sfumato-0123456789abcdef.tmp"
+    left.write_bytes(b"\x00" * 100)
     loop = make_loop(tmp_path, 6)
     assert loop.resume()
     assert loop.step == 4
     run(loop)
-    assert not (tmp_path / "state.safetensors.part").exists()
+    assert not left.exists()
 
 
 def test_a_failure_while_saving_keeps_the_last_checkpoint(
@@ -151,6 +152,7 @@ def test_a_failure_while_saving_keeps_the_last_checkpoint(
     with pytest.raises(OSError, match="no space left"):
         run(loop)
     assert (tmp_path / "state.safetensors").read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:

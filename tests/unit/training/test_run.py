@@ -25,6 +25,7 @@ from sfumato.training.corpus import read_corpus
 from sfumato.training.export import averaged_weights, export
 from sfumato.training.run import SHEET_PROMPTS, fit_basis, train, train_whole_picture
 from sfumato.training.warm_start import expand_weights
+from sfumato.training.whole_picture import WholePictureNet
 
 
 def quiet(_: str) -> None:
@@ -82,6 +83,28 @@ def test_the_basis_is_fitted_once(tiny_data: Path, tmp_path: Path) -> None:
     again = fit_basis(corpus, tmp_path, 3)
     assert torch.equal(again.basis, basis.basis)
     assert (tmp_path / "basis.safetensors").read_bytes() == written
+
+
+def test_a_run_killed_while_it_writes_its_basis_or_card_goes_on(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(_: object, path: Path) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError("killed")
+
+    corpus = read_corpus(tiny_data)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="killed"):
+        patch.setattr(run_module, "save_file", half)
+        fit_basis(corpus, tmp_path, 3)
+    basis = fit_basis(corpus, tmp_path, 3)
+    net = WholePictureNet(run_module.PRESETS["whole-picture-tiny"].net).config
+    run_module._write_card(tmp_path, net, corpus, "whole-picture-tiny", None)
+    card = (tmp_path / "run.json").read_text("utf-8")
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="killed"):
+        patch.setattr(Path, "write_text", lambda path, *_: half(None, path))
+        run_module._write_card(tmp_path, net, corpus, "whole-picture-tiny", tmp_path)
+    assert (tmp_path / "run.json").read_text("utf-8") == card
+    assert torch.equal(fit_basis(corpus, tmp_path, 3).basis, basis.basis)
 
 
 def test_the_refiner_follows_and_gets_its_share_of_the_time(

