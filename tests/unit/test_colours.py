@@ -13,6 +13,7 @@ from sfumato.colours import (
     basic_name,
     cluster_colours,
     dominant_colours,
+    nearest_index,
     parse_background,
     parse_colour,
     rgb_of,
@@ -157,3 +158,11 @@ def test_no_more_clusters_than_asked() -> None:
     centres, shares, _ = cluster_colours(points, np.ones(200), 7, merge_below=0.001)
     assert len(centres) == 7
     assert (np.diff(shares) <= 0).all() and shares.sum() == pytest.approx(1.0)
+
+
+def test_the_nearest_centre_is_the_one_at_the_smallest_distance() -> None:
+    rng = np.random.default_rng(0)
+    points, centres = rng.random((500, 3)), rng.random((7, 3))
+    centres[4] = centres[2]  # of equals the first
+    distances = ((points[:, None] - centres[None]) ** 2).sum(axis=2)
+    assert (nearest_index(points, centres) == distances.argmin(axis=1)).all()

@@ -55,3 +55,9 @@ def test_a_colour_beyond_the_screen_keeps_its_hue_and_lightness() -> None:
     shown = srgb_to_oklab(oklab_to_srgb(wild))
     assert shown[0] == pytest.approx(wild[0], abs=0.01)
     assert np.arctan2(shown[2], shown[1]) == pytest.approx(np.arctan2(wild[2], wild[1]), abs=0.03)
+
+
+def test_a_colour_is_shown_alike_alone_and_among_others() -> None:
+    colours = np.array([[0.6, -0.05, -0.35], [0.7, 0.0, 0.0], [0.9, 0.3, 0.3], [0.2, 0.1, 0.0]])
+    together = oklab_to_srgb(colours.reshape(2, 2, 3)).reshape(4, 3)
+    assert (together == [oklab_to_srgb(colour) for colour in colours]).all()

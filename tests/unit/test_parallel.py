@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -73,3 +76,34 @@ def test_closing_tells_the_others_to_end() -> None:
     assert next(results) == 1
     results.close()
     assert abandoned.is_set()
+
+
+OTHERS_TICKS = """
+import os
+from pathlib import Path
+from sfumato.generate import finish_sketch, sketch
+
+def ticks_of_other_threads():
+    tasks = [task for task in Path("/proc/self/task").iterdir() if task.name != str(os.getpid())]
+    fields = [(task / "stat").read_text().rpartition(")")[2].split() for task in tasks]
+    return sum(int(values[11]) + int(values[12]) for values in fields)
+
+drawn = sketch("a red fox", seed=1, threads=1)[0]
+finish_sketch(drawn)
+before = ticks_of_other_threads()
+for _ in range(3):
+    finish_sketch(drawn)
+print(ticks_of_other_threads() - before)
+"""
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.cpu_count() == 1,
+    reason="counts the processor time of BLAS's threads as Linux does",
+)
+def test_finishing_a_picture_leaves_the_other_cores_alone() -> None:
+    # one matrix product that is large enough wakes threads that spin for a tenth of a second
+    done = subprocess.run(
+        [sys.executable, "-c", OTHERS_TICKS], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) <= 1
