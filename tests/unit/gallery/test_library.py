@@ -9,13 +9,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from sfumato.errors import RequestError, StorageError
 from sfumato.files import read_recipe
 from sfumato.gallery import Library, Query
 from sfumato.gallery.picture import Page
+from sfumato.gallery.thumbnails import load_pixels
+from sfumato.pictures import read_picture
 from sfumato.request import GeneratedImage
 
 Draw = Callable[..., GeneratedImage]
@@ -220,6 +223,26 @@ def test_a_thumbnail_is_small_and_made_once(own: Library, draw: Draw) -> None:
     assert path.stat().st_mtime_ns == stamp
     path.unlink()
     assert own.thumbnail(picture.id).exists()
+
+
+def test_pictures_of_cameras_and_scanners_are_shown_as_everything_shows_them(
+    own: Library, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # the camera was held sideways
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "held.jpg", exif=exif)
+    grey = np.full((40, 60), 40_000, np.uint16)  # of 65,535: Pillow alone cuts it off to white
+    Image.fromarray(grey).save(tmp_path / "scan.png")
+    for name, size in (("held.jpg", (40, 60)), ("scan.png", (60, 40))):
+        picture, _ = own.import_file(tmp_path / name)
+        assert (picture.width, picture.height) == size
+        pixels = load_pixels(own.folder, picture)
+        assert np.array_equal(pixels, read_picture(tmp_path / name))
+        assert pixels.shape == (*size[::-1], 4)
+        with Image.open(own.thumbnail(picture.id)) as small:
+            assert small.size == size
+            gap = np.abs(np.asarray(small.convert("RGB")).astype(int) - pixels[..., :3])
+            assert gap.max() < 16
 
 
 def test_a_thumbnail_of_a_lost_or_damaged_file_says_so(own: Library, draw: Draw) -> None:
