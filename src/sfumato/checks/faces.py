@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
+from tempfile import TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +68,8 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
 
 Detect = Callable[[NDArray[np.uint8]], list[NDArray[np.float64]]]
 
+# what the library writes: "W0000 00:00:1795284912.2 5305 graph.cc:174] Sets ..." and two preludes
+_LOGGED = re.compile(rb"[IW]\d{4} \d\d:\d\d:|INFO: Created TensorFlow|WARNING: All log messages")
 _running = threading.Lock()
 
 
@@ -236,12 +240,18 @@ def _model() -> bytes:
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Keep the library's own log, which no setting silences, off the terminal."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Keep the library's own log, which no setting silences, off stderr; all else comes later."""
+    stderr = os.dup(2)
     try:
-        os.dup2(nowhere, 2)
-        yield
+        with TemporaryFile() as held_back:
+            os.dup2(held_back.fileno(), 2)
+            try:
+                yield
+            finally:
+                os.dup2(stderr, 2)
+                held_back.seek(0)
+                for line in held_back:
+                    if not _LOGGED.match(line):
+                        os.write(stderr, line)
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.close(stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -111,6 +112,14 @@ class TestPortraits:
         faces._model.cache_clear()
         with pytest.raises(ModelError, match="not the file that was measured"):
             malformed_face(Look(portrait()))
+
+
+def test_only_the_librarys_log_is_held_back(capfd: pytest.CaptureFixture[str]) -> None:
+    with faces._hushed():
+        os.write(2, b"W0000 00:00:1795284912.209675    5307 feedback.cc:114] Disabling support.\n")
+        os.write(2, b"somebody else has something to say\n")
+    os.write(2, b"and goes on\n")
+    assert capfd.readouterr().err == "somebody else has something to say\nand goes on\n"
 
 
 @pytest.mark.usefixtures("unopened")
