@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sfumato.colours import parse_colour
 from sfumato.models import ModelSpec
 from sfumato.prompt import vocabulary as vocab
 from sfumato.prompt.beyond import leave_out, say_language
@@ -325,8 +324,9 @@ class _Reading:
             self.notes.append(f"{self.spec.name} tints with one colour: {self.tint_name}.")
         for word in kept:
             if word in vocab.TINTED_NAMES:
-                name = word.rpartition(" ")[0]
-                self._set_tint(parse_colour(name), name.split())
+                names = word.split()
+                length, colour = colour_at(names, 0)  # "red question mark" names two more words
+                self._set_tint(colour, names[:length])
         return kept
 
     @staticmethod

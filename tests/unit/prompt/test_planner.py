@@ -128,6 +128,8 @@ def test_words_that_are_the_subject_are_kept(prompt: str) -> None:
         ("red heart", "red heart", "red"),
         ("light blue heart", "light blue heart", "light blue"),
         ("black cat", "black cat", "black"),
+        ("red question mark", "red question mark", "red"),
+        ("a white exclamation mark", "white exclamation mark", "white"),
     ],
 )
 def test_a_colour_becomes_the_tint(prompt: str, subject: str, name: str) -> None:
