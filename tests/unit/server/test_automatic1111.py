@@ -9,11 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfumato.errors import SfumatoError
+from sfumato.models import spec_of
+from sfumato.plan import make_plan
+from sfumato.request import GenerationRequest
 from sfumato.server.schemas.automatic1111 import (
     Drawing,
+    ImageDrawing,
     model_named,
     not_honoured,
     plain_prompt,
+    redrawn,
     to_request,
 )
 
@@ -37,6 +42,54 @@ def test_weights_and_networks_are_left_out(prompt: str, words: str) -> None:
 @given(st.text(max_size=200))
 def test_any_prompt_becomes_words(prompt: str) -> None:
     plain_prompt(prompt)
+
+
+PLAN = make_plan(
+    GenerationRequest(prompt="a fox", model="fake", seed=7, num_inference_steps=6, style="striped"),
+    spec_of("fake"),
+)
+
+
+def again(**fields: Any) -> ImageDrawing:
+    """What a client sends with a picture of ours."""
+    return ImageDrawing.model_validate({"init_images": ["-"], **fields})
+
+
+def test_a_picture_is_redrawn_as_in_its_recipe_but_for_what_was_sent() -> None:
+    same = redrawn(PLAN, again(cfg_scale=7.0, seed=3))
+    assert (same.prompt, same.seed, same.style) == ("a fox", 7, "striped")
+    assert (same.num_inference_steps, same.sampler) == (6, PLAN.sampler)
+    assert (same.variation_seed, same.variation_strength) == (3, 0.75)
+    other = redrawn(
+        PLAN,
+        again(
+            prompt="an owl", negative_prompt="(rain:1.2)", steps=9, cfg_scale=3.0,
+            sampler_name="Euler a", scheduler="cosine", styles=["flat"], enable_hr=True,
+        ),
+    )  # fmt: skip
+    assert (other.prompt, other.negative_prompt, other.style) == ("an owl", "rain", "flat")
+    assert (other.num_inference_steps, other.guidance_scale) == (9, 3.0)
+    assert (other.sampler, other.scheduler) == ("euler_ancestral", "cosine")
+    assert (other.width, other.height) == (1024, 1024)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"sampler_name": "Nonesuch"}, "Nonesuch"),
+        ({"restore_faces": True}, "restore_faces"),
+        ({"tiling": True}, "tiling"),
+        ({"script_name": "x"}, "script_name"),
+        ({"alwayson_scripts": {"ADetailer": {"args": [True]}}}, "ADetailer"),
+        ({"styles": ["a", "b"]}, "one style"),
+        ({"subseed_strength": 0.5}, "one other start"),
+        ({"override_settings": {"sd_model_checkpoint": "chiaro"}}, "no other model"),
+    ],
+)
+def test_what_a_redrawing_cannot_honour_is_refused(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(SfumatoError) as caught:
+        redrawn(PLAN, again(**fields))
+    assert named in caught.value.one_line()
 
 
 def ask(**fields: Any) -> Drawing:
@@ -82,7 +135,7 @@ def test_fields_become_ours(fields: dict[str, Any], expected: dict[str, Any]) ->
         {"script_name": "x/y/z plot"},
         {"alwayson_scripts": {"ControlNet": {"args": [{"model": "canny"}]}}},
         {"sampler_name": "UniPC"},
-        {"scheduler": "karras"},
+        {"scheduler": "cosine"},
         {"styles": ["flat", "striped"]},
         {"enable_hr": True, "hr_scale": 100},
         {"override_settings": {"sd_model_checkpoint": "sdxl"}},

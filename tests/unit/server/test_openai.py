@@ -7,12 +7,65 @@ from typing import Any
 import pytest
 
 from sfumato.models import spec_of
+from sfumato.plan import make_plan
+from sfumato.request import GenerationRequest
 from sfumato.server.schemas.openai import (
+    Common,
+    EditIn,
     GenerateIn,
     ParamError,
+    edited,
     output_of,
     request_of_openai,
+    varied,
 )
+
+PLAN = make_plan(
+    GenerationRequest(
+        prompt="a fox", model="fake", seed=7, num_inference_steps=6, sampler="heun", width=64,
+        height=64,
+    ),
+    spec_of("fake"),
+)  # fmt: skip
+
+
+def near(**fields: Any) -> GenerationRequest:
+    """A variation that a client asks for."""
+    return varied(PLAN, Common.model_validate(fields), towards=1, strength=0.5)
+
+
+def test_a_variation_is_as_the_recipe_but_for_what_was_sent() -> None:
+    same = near()
+    assert (same.seed, same.variation_seed, same.num_inference_steps) == (7, 1, 6)
+    assert (same.sampler, same.width, same.num_images) == ("heun", 64, 1)
+    other = near(
+        model="fake", n=2, seed=9, quality="high", guidance_scale=2.5, negative_prompt="rain",
+        background="opaque", size="32x32",
+    )  # fmt: skip
+    assert (other.seed, other.variation_seed, other.num_images) == (7, 9, 2)
+    assert (other.num_inference_steps, other.guidance_scale) == (8, 2.5)
+    assert (other.negative_prompt, other.background, other.width) == ("rain", "opaque", 32)
+    assert near(num_inference_steps=3, quality="high").num_inference_steps == 3
+
+
+def test_an_edit_leaves_from_the_recipe() -> None:
+    body = EditIn.model_validate({"prompt": "an owl", "quality": "low"})
+    other = edited(PLAN, body)
+    assert (other.prompt, other.model, other.seed) == ("an owl", "fake", 7)
+    # half the steps of the model that draws, not of the one that draws by default
+    assert (other.num_inference_steps, other.sampler, other.width) == (2, "heun", 64)
+    plain = edited(PLAN, EditIn.model_validate({"prompt": "an owl", "seed": 8}))
+    assert (plain.seed, plain.num_inference_steps) == (8, 6)
+
+
+def test_no_other_model_takes_a_recipe_on() -> None:
+    for call in (
+        lambda: near(model="chiaro"),
+        lambda: edited(PLAN, EditIn.model_validate({"prompt": "x", "model": "chiaro"})),
+    ):
+        with pytest.raises(ParamError) as caught:
+            call()
+        assert caught.value.param == "model"
 
 
 def ask(**fields: Any) -> GenerateIn:

@@ -25,7 +25,7 @@ from sfumato.files.metadata import a1111_parameters
 from sfumato.gallery import Picture
 from sfumato.jobs import Job
 from sfumato.models import spec_of
-from sfumato.plan import random_seed, request_of
+from sfumato.plan import request_of
 from sfumato.request import MAX_SIDE, GenerationPlan, GenerationRequest
 from sfumato.server import pictures
 from sfumato.server.bodies import StrictRoute
@@ -38,7 +38,7 @@ from sfumato.server.schemas.automatic1111 import (
     ImageDrawing,
     ImageIn,
     not_honoured,
-    plain_prompt,
+    redrawn,
     to_request,
 )
 from sfumato.server.state import Server, owner_of, server_of
@@ -72,7 +72,7 @@ async def img2img(body: ImageDrawing, request: Request) -> dict[str, Any]:
             hint="Send it with the metadata that it was saved with.",
         )  # fmt: skip
     plan = GenerationPlan.from_json(json.dumps(recipe["plan"]))
-    return await _draw(request, _redrawn(plan, body), body, body.init_images)
+    return await _draw(request, redrawn(plan, body), body, body.init_images)
 
 
 @router.get("/progress", summary="How far the drawing is")
@@ -180,23 +180,6 @@ async def interrogate(body: ImageIn) -> dict[str, str]:
 
 
 # ---------------------------------------------------------------- drawing
-
-
-def _redrawn(plan: GenerationPlan, body: ImageDrawing) -> GenerationRequest:
-    strength = 0.75 if body.denoising_strength is None else body.denoising_strength
-    request = request_of(plan, spec_of(plan.model))
-    words = plain_prompt(body.prompt)
-    if words.strip() and words != plan.prompt:
-        # other words mean another scene: what the recipe made of its own is left behind
-        request = replace(request, prompt=words, background=None)
-    return replace(
-        request,
-        num_images=body.batch_size * body.n_iter,
-        width=body.width,
-        height=body.height,
-        variation_seed=(random_seed() if body.seed == -1 else body.seed) if strength else None,
-        variation_strength=strength,
-    )
 
 
 async def _draw(

@@ -12,7 +12,6 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -22,8 +21,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from sfumato.errors import ModelError, SfumatoError
 from sfumato.gallery import Picture
 from sfumato.jobs import Job
-from sfumato.models import spec_of, usable_specs
-from sfumato.plan import VARIATION_STRENGTHS, random_seed, request_of
+from sfumato.models import usable_specs
+from sfumato.plan import VARIATION_STRENGTHS, random_seed
 from sfumato.registry import MODELS
 from sfumato.request import GenerationPlan, GenerationRequest
 from sfumato.server import pictures
@@ -36,9 +35,10 @@ from sfumato.server.schemas.openai import (
     GenerateIn,
     Output,
     ParamError,
+    edited,
     output_of,
-    redrawn,
     request_of_openai,
+    varied,
 )
 from sfumato.server.state import address_of, require_token, server_of
 
@@ -88,16 +88,7 @@ async def edit(
     if mask is not None:
         raise ParamError("mask", "No model here draws inside a mask.")
     plan = await _plan_in([*(image or []), *(images or [])])
-    asked = request_of_openai(body, body.prompt, None)
-    asked = replace(
-        asked,
-        model=plan.model,
-        seed=plan.seeds[0] if asked.seed is None else asked.seed,
-        style=plan.styles[0],
-        width=asked.width or plan.width,
-        height=asked.height or plan.height,
-    )
-    return await _draw(request, asked, output, idempotency_key, "image_edit")
+    return await _draw(request, edited(plan, body), output, idempotency_key, "image_edit")
 
 
 @router.post("/images/variations", summary="Pictures near one of ours")
@@ -111,11 +102,10 @@ async def vary(
     body = Common.model_validate(await _fields(request, {"image"}))
     output = output_of(body)
     plan = await _plan_in(image or [])
-    again = request_of(plan, spec_of(plan.model))
     towards = random_seed()
     if idempotency_key is not None:  # tried again, it must ask for the same pictures
         towards = int(hashlib.sha256(idempotency_key.encode()).hexdigest()[:5], 16)
-    asked = redrawn(again, body, towards=towards, strength=VARIATION_STRENGTHS["strong"])
+    asked = varied(plan, body, towards=towards, strength=VARIATION_STRENGTHS["strong"])
     return await _draw(request, asked, output, idempotency_key, "image_edit")
 
 
@@ -221,8 +211,11 @@ def _sse(kind: str, data: bytes, extra: dict[str, Any]) -> str:
 
 
 def _about(output: Output, picture: Picture) -> dict[str, Any]:
+    ground = output.background
+    if picture.plan is not None:
+        ground = "transparent" if picture.plan.background == "transparent" else "opaque"
     return {
-        "background": output.background,
+        "background": ground,
         "output_format": output.format,
         "quality": output.said_quality,
         "size": f"{picture.width}x{picture.height}",

@@ -8,6 +8,7 @@ named in the answer's ``info`` as not honoured.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sfumato.errors import SfumatoError
 from sfumato.files.a1111 import SAMPLER_NAMES
 from sfumato.models import ModelSpec, spec_of, usable_specs
+from sfumato.plan import random_seed, request_of
 from sfumato.registry import SAMPLERS, SCHEDULERS
-from sfumato.request import GenerationRequest
+from sfumato.request import GenerationPlan, GenerationRequest
 from sfumato.server.problems import Problem
 
 DEFAULT_SCALE = 7.0  # what clients send when nobody chose; our models have scales of their own
@@ -121,6 +123,48 @@ def to_request(asked: Drawing, default_model: str | None) -> GenerationRequest:
         if asked.subseed == -1 or asked.subseed_strength == 0
         else asked.subseed,
         variation_strength=asked.subseed_strength,
+    )
+
+
+def redrawn(plan: GenerationPlan, asked: ImageDrawing) -> GenerationRequest:
+    """The drawing of ``plan`` again, otherwise: ``denoising_strength`` of the way to another start.
+
+    What the client leaves open is as in the recipe. Raises: Problem, RequestError, ModelError.
+    """
+    _refuse(asked)
+    if asked.subseed_strength:
+        raise Problem(
+            "bad_request", "A picture is redrawn towards one other start.",
+            hint="Leave subseed_strength at 0: denoising_strength says how far.",
+        )  # fmt: skip
+    chosen = asked.override_settings.get("sd_model_checkpoint")
+    if chosen is not None and model_named(str(chosen)).name != plan.model:
+        raise Problem(
+            "bad_request", f"{plan.model} drew this picture, and no other model can redraw it.",
+            hint="Leave override_settings.sd_model_checkpoint out.",
+        )  # fmt: skip
+    spec = spec_of(plan.model)
+    request = request_of(plan, spec)
+    words, unwanted = plain_prompt(asked.prompt), plain_prompt(asked.negative_prompt or "")
+    if words.strip() and words != plan.prompt:
+        # other words mean another scene: what the recipe made of its own is left behind
+        request = replace(request, prompt=words, background=None)
+    strength = 0.75 if asked.denoising_strength is None else asked.denoising_strength
+    width, height = _sides(asked)
+    scale = request.guidance_scale if asked.cfg_scale in (None, DEFAULT_SCALE) else asked.cfg_scale
+    return replace(
+        request,
+        negative_prompt=unwanted or request.negative_prompt,
+        num_images=asked.batch_size * asked.n_iter,
+        width=width,
+        height=height,
+        num_inference_steps=asked.steps or request.num_inference_steps,
+        guidance_scale=scale,
+        style=_style(asked.styles or [], spec) or request.style,
+        sampler=_sampler(asked.sampler_name or asked.sampler_index) or request.sampler,
+        scheduler=_scheduler(asked.scheduler) or request.scheduler,
+        variation_seed=(random_seed() if asked.seed == -1 else asked.seed) if strength else None,
+        variation_strength=strength,
     )
 
 

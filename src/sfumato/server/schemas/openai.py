@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from sfumato.errors import RequestError
 from sfumato.models import ModelSpec, spec_of
-from sfumato.request import MAX_STEPS, GenerationRequest
+from sfumato.plan import request_of
+from sfumato.request import MAX_STEPS, GenerationPlan, GenerationRequest
 
 MAX_N = 10
 FORMATS = ("png", "jpeg", "webp")
@@ -129,19 +130,63 @@ def request_of_openai(asked: Common, prompt: str, style: str | None) -> Generati
     )
 
 
-def redrawn(
-    request: GenerationRequest, asked: Common, *, towards: int, strength: float
+def edited(plan: GenerationPlan, asked: EditIn) -> GenerationRequest:
+    """Other words from the start of a picture's recipe; what is left open is as in the recipe.
+
+    Raises: RequestError, ModelError: what cannot be.
+    """
+    _check_model(plan, asked)
+    request = request_of_openai(asked.model_copy(update={"model": plan.model}), asked.prompt, None)
+    return replace(
+        request,
+        seed=plan.seeds[0] if request.seed is None else request.seed,
+        style=plan.styles[0],
+        width=request.width or plan.width,
+        height=request.height or plan.height,
+        num_inference_steps=request.num_inference_steps or plan.num_inference_steps,
+        sampler=plan.sampler,
+        scheduler=plan.scheduler,
+    )
+
+
+def varied(
+    plan: GenerationPlan, asked: Common, *, towards: int, strength: float
 ) -> GenerationRequest:
-    """``request``, made from a picture's recipe, pulled towards other starts."""
+    """A picture's recipe pulled towards other starts; what is left open is as in the recipe.
+
+    ``asked.seed`` is that of the first other start, else ``towards`` is.
+
+    Raises: RequestError, ModelError: what cannot be.
+    """
+    _check_model(plan, asked)
+    spec = spec_of(plan.model)
+    request = request_of(plan, spec)
     width, height = size_of(asked.size)
-    changes: dict[str, Any] = {} if width is None else {"width": width, "height": height}
+    steps = asked.num_inference_steps or steps_of(asked.quality, spec)
+    given = {
+        "width": width,
+        "height": height,
+        "num_inference_steps": steps,
+        "guidance_scale": asked.guidance_scale,
+        "negative_prompt": asked.negative_prompt,
+        "background": None if asked.background == "auto" else asked.background,
+    }
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return replace(
         request,
         num_images=count_of(asked.n),
-        variation_seed=towards,
+        variation_seed=towards if asked.seed is None else asked.seed,
         variation_strength=strength,
         **changes,
     )
+
+
+def _check_model(plan: GenerationPlan, asked: Common) -> None:
+    if asked.model is not None and spec_of(asked.model).name != plan.model:
+        raise ParamError(
+            "model", f"{plan.model} drew this picture, and no other model can draw it again.",
+            hint="Leave model out.",
+        )  # fmt: skip
 
 
 def count_of(n: int | None) -> int:
