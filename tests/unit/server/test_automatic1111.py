@@ -135,7 +135,7 @@ def test_fields_become_ours(fields: dict[str, Any], expected: dict[str, Any]) ->
         {"script_name": "x/y/z plot"},
         {"alwayson_scripts": {"ControlNet": {"args": [{"model": "canny"}]}}},
         {"sampler_name": "UniPC"},
-        {"scheduler": "cosine"},
+        {"scheduler": "karras"},
         {"styles": ["flat", "striped"]},
         {"enable_hr": True, "hr_scale": 100},
         {"override_settings": {"sd_model_checkpoint": "sdxl"}},
