@@ -41,6 +41,14 @@ def encoder_of(folder: Path, network_sha256: str, vocabulary_sha256: str) -> Sen
     )
 
 
+def open_encoder(folder: Path) -> SentenceEncoder:
+    """The text encoder of a folder that was just built, or is trusted as it is.
+
+    Raises: OSError: a file is missing; ModelError: one is damaged.
+    """
+    return SentenceEncoder(*((folder / name).read_bytes() for name in ("text.onnx", "vocab.txt")))
+
+
 class SentenceEncoder:
     """A started text encoder; safe to use from several threads."""
 
@@ -60,10 +68,11 @@ class SentenceEncoder:
 
     def encode(self, text: str) -> NDArray[np.float32]:
         """One text, cut after 24 tokens, to a unit vector: (384,) float32."""
-        ids = np.array([self._tokenizer.encode(text)], np.int64)
-        _, pooled = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-        vector: NDArray[np.float32] = pooled[0]
-        return vector
+        return self._read(text, "pooled")
+
+    def states(self, text: str) -> NDArray[np.float32]:
+        """One text, cut after 24 tokens, to what each of its T tokens means: (T, 384) float32."""
+        return self._read(text, "states")
 
     def encode_all(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """N texts to (N, 384) unit float32, each exactly what ``encode`` says of it alone."""
@@ -84,3 +93,9 @@ class SentenceEncoder:
         if not texts:
             return np.zeros((0, WIDTH), np.float32)
         return np.stack([known[text] for text in texts])
+
+    def _read(self, text: str, output: str) -> NDArray[np.float32]:
+        ids = np.array([self._tokenizer.encode(text)], np.int64)
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        result: NDArray[np.float32] = self._session.run([output], feed)[0][0]
+        return result

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.atomic import replacing, temporary_beside
-from sfumato.clip.wordpiece import WordPiece
+from sfumato.clip.sentences import MAX_TOKENS, SentenceEncoder, open_encoder
 from sfumato.training.augment import Recipe, Shelf, Subject, read_subjects, recipe_at
 from sfumato.training.data.pictures import read_manifest
 from sfumato.training.pack import spread
 
-TEXT_TOKENS = 24
+TEXT_TOKENS = MAX_TOKENS
 TEXT_WIDTH = 384
 _CHUNK = 512  # captions, or recipes, that a worker takes at a time
 
@@ -165,34 +165,11 @@ def _captions_of(span: tuple[int, int]) -> list[str]:
 
 
 def _start_encoder(encoder: Path) -> None:
-    _worker["encode"] = open_encoder(encoder)
+    _worker["encoder"] = open_encoder(encoder)
 
 
 def _states_of(captions: list[str]) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    encode = _worker["encode"]
-    assert callable(encode)
-    states = [encode(caption) for caption in captions]
+    encoder = _worker["encoder"]
+    assert isinstance(encoder, SentenceEncoder)
+    states = [encoder.states(caption).astype(np.float16) for caption in captions]
     return np.concatenate(states), np.array([len(s) for s in states], np.int64)
-
-
-def open_encoder(encoder: Path) -> Callable[[str], NDArray[np.float16]]:
-    """A function from a text to its token states, (T, 384) float16 with T up to 24.
-
-    One text a call: int8 activations are scaled by the whole batch, and a text's states must not
-    depend on its neighbours.
-    """
-    import onnxruntime
-
-    vocabulary = (encoder / "vocab.txt").read_text("utf-8").split("\n")
-    tokenizer = WordPiece(vocabulary, TEXT_TOKENS)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(encoder / "text.onnx"), options)
-
-    def encode(text: str) -> NDArray[np.float16]:
-        ids = np.array([tokenizer.encode(text)], np.int64)
-        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        states: NDArray[np.float16] = session.run(["states"], feed)[0][0].astype(np.float16)
-        return states
-
-    return encode

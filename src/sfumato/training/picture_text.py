@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from sfumato.atomic import replacing
 from sfumato.clip.framing import frame
-from sfumato.clip.sentences import SentenceEncoder
-from sfumato.clip.sguardo import TEXT_FILES, TEXT_FOLDER
+from sfumato.clip.sentences import open_encoder
+from sfumato.clip.sguardo import TEXT_FOLDER
 from sfumato.errors import RequestError, StorageError
 from sfumato.training.corpus import Corpus, read_corpus
 from sfumato.training.folder import prepare_folder
@@ -215,7 +215,7 @@ def _prepare(
         own = out / "data"
         data = own if own.exists() else prepare_folder(data, own, say=say)
     # the text half is chiaro's, frozen: it ships once
-    encoder = SentenceEncoder(*((TEXT_FOLDER / file).read_bytes() for file in TEXT_FILES))
+    encoder = open_encoder(TEXT_FOLDER)
     encode = encoder.encode_all
     learnt, kept = split_corpus(read_corpus(data, None))
     say(f"{len(learnt.rows)} pictures to learn from, {len(kept.rows)} kept for measuring")

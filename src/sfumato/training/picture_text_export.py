@@ -25,7 +25,7 @@ from torch import nn
 
 from sfumato.clip.calibration import Calibration, fit_calibration
 from sfumato.clip.framing import SIDE
-from sfumato.clip.sentences import WIDTH, SentenceEncoder
+from sfumato.clip.sentences import WIDTH, open_encoder
 from sfumato.clip.sessions import open_session, run_session
 from sfumato.clip.sguardo import TEXT_FILES, TEXT_FOLDER
 from sfumato.errors import StorageError
@@ -242,7 +242,7 @@ def _calibrate(out: Path, data: Path) -> Calibration | None:
         )
     if len(kept.rows) < _FEWEST:
         return None
-    encoder = SentenceEncoder(*((TEXT_FOLDER / file).read_bytes() for file in TEXT_FILES))
+    encoder = open_encoder(TEXT_FOLDER)
     gallery = make_gallery(kept, encoder.encode_all)
     session = open_session((out / "picture.onnx").read_bytes())
     parts = range(0, len(gallery.pictures), 64)

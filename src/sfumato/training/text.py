@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sfumato.atomic import replacing
+from sfumato.clip.sentences import MAX_TOKENS, open_encoder
 from sfumato.clip.wordpiece import WordPiece
 from sfumato.errors import ModelError
 
-MAX_TOKENS = 24
 _KEPT_IDS = 16_000  # BERT's vocabulary is sorted by frequency; see ``keep_vocabulary``
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -165,26 +165,6 @@ def export_text_encoder(out: Path, captions: Iterable[str]) -> None:
         temporary.write_text("\n".join(pieces[index] for index in kept), "utf-8")
 
 
-def load_tokenizer(folder: Path) -> WordPiece:
-    """The tokenizer that belongs to ``folder/text.onnx``."""
-    return WordPiece((folder / "vocab.txt").read_text("utf-8").split("\n"), MAX_TOKENS)
-
-
 def encode_texts(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Unit sentence vectors (N, 384) float32 of ``texts``, through ``folder/text.onnx``.
-
-    One text a call: int8 activations are scaled by the whole batch, and a text's vector must not
-    depend on its neighbours.
-    """
-    import onnxruntime
-
-    tokenizer = load_tokenizer(folder)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(folder / "text.onnx"), options)
-    vectors = np.empty((len(texts), 384), np.float32)
-    for row, text in enumerate(texts):
-        ids = np.array([tokenizer.encode(text)], np.int64)
-        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        vectors[row] = session.run(["pooled"], feed)[0][0]
-    return vectors
+    """Unit sentence vectors (N, 384) float32 of ``texts``, through ``folder/text.onnx``."""
+    return open_encoder(folder).encode_all(texts)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sfumato.clip.sentences import MAX_TOKENS, WIDTH, SentenceEncoder
+from sfumato.clip.sentences import MAX_TOKENS, WIDTH, SentenceEncoder, open_encoder
 from sfumato.clip.wordpiece import WordPiece
 from sfumato.errors import ModelError
 from sfumato.models.catalogue import WEIGHTS
@@ -27,8 +27,11 @@ def test_a_text_is_read_by_the_shipped_network(encoder: SentenceEncoder) -> None
     tokenizer = WordPiece(VOCABULARY.decode().split("\n"), MAX_TOKENS)
     ids = np.array([tokenizer.encode("a red fox")], np.int64)
     session = onnxruntime.InferenceSession(NETWORK)
-    _, pooled = session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+    states, pooled = session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
     np.testing.assert_array_equal(encoder.encode("a red fox"), pooled[0])
+    np.testing.assert_array_equal(encoder.states("a red fox"), states[0])
+    again = open_encoder(WEIGHTS / "chiaro")
+    np.testing.assert_array_equal(again.encode("a red fox"), pooled[0])
 
 
 def test_a_text_means_the_same_in_any_company(encoder: SentenceEncoder) -> None:

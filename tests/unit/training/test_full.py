@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file
 
+from sfumato.clip.sentences import SentenceEncoder
 from sfumato.errors import RequestError, StorageError
 from sfumato.training import bank as bank_module
 from sfumato.training import full as full_module
@@ -45,17 +46,18 @@ def quiet(_: str) -> None:
 def encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in for the text encoder: states that depend on each word alone."""
 
-    def open_encoder(_: Path):
-        def encode(text: str) -> np.ndarray:
+    class Encoder(SentenceEncoder):
+        def __init__(self, _: Path) -> None:
+            pass
+
+        def states(self, text: str) -> np.ndarray:
             words = text.split()[:24]
             digests = [hashlib.sha256(word.encode()).digest() for word in words]
             seeds = [int.from_bytes(d[:4], "big") for d in digests]
             rows = [np.random.default_rng(s).normal(size=384) for s in seeds]
-            return np.array(rows, np.float16)
+            return np.array(rows, np.float32)
 
-        return encode
-
-    monkeypatch.setattr("sfumato.training.bank.open_encoder", open_encoder)
+    monkeypatch.setattr("sfumato.training.bank.open_encoder", Encoder)
 
 
 @pytest.fixture
@@ -190,16 +192,14 @@ def test_the_bank_gives_every_recipe_the_states_of_its_caption(data: Path, tmp_p
     draw_pictures(data, (64,))
     plan = BankPlan(recipes=40, curated=10, seed=5, extra=("red fox",))
     bank = prepare_bank(data, tmp_path / "bank", data / "text", plan, say=quiet)
-    from sfumato.training.bank import open_encoder
-
-    encode, table = open_encoder(data / "text"), TextTable(bank, "cpu")
+    encoder, table = bank_module.open_encoder(data / "text"), TextTable(bank, "cpu")
     for number in (0, 7, 39, 40, 49):
         text, mask = table.look_up(torch.tensor([number]))
-        expected = encode(bank.recipe(number).caption)
+        expected = encoder.states(bank.recipe(number).caption).astype(np.float16)
         assert int(mask.sum()) == len(expected)
         assert torch.equal(text[0, : len(expected)], torch.from_numpy(expected).float())
     text, _ = table.look_up(torch.from_numpy(bank.extra_numbers()))
-    assert torch.equal(text[0, :2], torch.from_numpy(encode("red fox")).float())
+    assert torch.equal(text[0, :2], torch.from_numpy(encoder.states("red fox")).half().float())
 
 
 def test_a_bank_is_made_again_only_for_another_plan(data: Path, tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from sfumato.training.text import (
     encode_texts,
     export_text_encoder,
     keep_vocabulary,
-    load_tokenizer,
     minilm_folder,
 )
 
@@ -153,9 +152,3 @@ def test_a_vector_does_not_depend_on_its_neighbours(text_folder: Path) -> None:
     for text, vector in zip(texts, together, strict=True):
         np.testing.assert_array_equal(encode_texts(text_folder, [text])[0], vector)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-5)
-
-
-def test_the_tokenizer_of_a_folder_is_its_vocabularys(text_folder: Path) -> None:
-    words = (text_folder / "vocab.txt").read_text("utf-8").split("\n")
-    ids = load_tokenizer(text_folder).encode("Red fox")
-    assert [words[i] for i in ids] == ["[CLS]", "red", "fox", "[SEP]"]
