@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ from sfumato.wording import counted
 if TYPE_CHECKING:
     from sfumato.gallery import Library
 
-PICTURE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
+_KEPT = (".png", ".webp", ".jpg", ".jpeg", ".jpe", ".jfif")  # of formats that a library holds
 _IDS = click.argument("pictures", metavar="ID...", nargs=-1, required=True)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 _QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -202,11 +201,11 @@ def import_(
     Folders are searched through. Files stay where they are; one whose very bytes the library
     holds is not copied again, so an interrupted import can simply be run again.
     """
-    files = _files(paths)
+    failed: list[dict[str, str]] = []
+    files = _files(paths, failed)
     library = opened()
     new: list[str] = []
     known: list[str] = []
-    failed: list[dict[str, str]] = []
     with bar("importing", shown=not (quiet or as_json)) as move:
         for number, file in enumerate(files, start=1):
             try:
@@ -366,18 +365,21 @@ def _say(count: int, done: str, as_json: bool) -> None:
         click.echo(f"{counted(count, 'picture')} {done}.")
 
 
-def _files(paths: tuple[Path, ...]) -> list[Path]:
-    """Every picture file below the paths, in order. Raises: StorageError: a path is not there."""
+def _files(paths: tuple[Path, ...], failed: list[dict[str, str]]) -> list[Path]:
+    """Every picture file below the paths, in order; inner folders that cannot be read ``failed``.
+
+    Raises: StorageError: a path is not there, or a folder that was named cannot be read.
+    """
+    from sfumato.pictures import find_pictures
+
+    def skip(folder: Path, error: StorageError) -> None:
+        failed.append({"path": str(folder), "error": error.one_line()})
+
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            for folder, folders, names in os.walk(path):
-                folders.sort()
-                found += [
-                    Path(folder, name)
-                    for name in sorted(names)
-                    if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith(".")
-                ]
+            inside = find_pictures(path, on_error=skip)
+            found += [file for file in inside if file.suffix.lower() in _KEPT]
         elif path.exists():
             found.append(path)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,28 @@ def test_importing_again_copies_nothing(sfumato: Invoke, pictures: Path, filled:
     assert outcome.code == 6
     assert "bad.png is not a picture" in outcome.err
     assert sfumato("gallery", "import", "nowhere").code == 6
+
+
+def test_what_cannot_be_looked_into_is_named_and_hidden_folders_are_passed_over(
+    sfumato: Invoke, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pictures / "locked").mkdir()
+    (pictures / ".cache").mkdir()
+    (pictures / ".cache" / "bad.png").write_bytes(b"no picture")
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    outcome = sfumato("gallery", "import", str(pictures), "--json")
+    assert outcome.code == 6
+    assert len(outcome.json["imported"]) == 2
+    (failure,) = outcome.json["failed"]
+    assert failure["path"].endswith("locked")
+    assert "Permission denied" in failure["error"]
 
 
 def test_lists_and_searches_show_what_is_there(sfumato: Invoke, filled: list[str]) -> None:
