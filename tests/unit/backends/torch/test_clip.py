@@ -27,6 +27,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from sfumato import clip
 from sfumato.backends.torch.clip import load
+from sfumato.cli.main import run
 from sfumato.errors import ModelError
 
 Published = Callable[..., nn.Module]
@@ -157,6 +158,19 @@ def test_a_transformers_clip_gives_the_librarys_own_vectors(tmp_path: Path) -> N
     np.testing.assert_allclose(model.encode_pictures(pictures()), seen, atol=2e-5)
     assert model.encode_texts([]).shape == (0, 24)
     assert model.encode_texts(["long " * 500]).shape == (1, 24)
+
+
+def test_sfumato_models_says_what_a_checkpoint_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_clip(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        run(["models", str(tmp_path), "--measure"])
+    assert not left.value.code
+    page = capsys.readouterr().out
+    assert "a clip checkpoint on disk" in page
+    assert "licence that of its author" in page
+    assert "pictures/s, " in page
 
 
 def test_a_transformers_siglip_gives_the_librarys_own_vectors(tmp_path: Path) -> None:
