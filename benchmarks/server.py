@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -26,7 +27,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,7 @@ class Server:
 
     def __init__(self, library: Path, model: str) -> None:
         self._began = time.perf_counter()
+        self._database = library / "library.db"
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "sfumato", "serve", "--port", "0", "--model", model),
@@ -281,13 +283,25 @@ class Server:
     def nobody_drawing(self) -> Iterator[None]:
         """Stop the idle worker inside the block; it holds no job, so none waits for it."""
         workers = self._workers()
-        for pid in workers:
-            os.kill(pid, signal.SIGSTOP)
+        _send(signal.SIGSTOP, workers)
+        while not self._is_free():  # stopped while it looked for work: nobody could write
+            _send(signal.SIGCONT, workers)
+            time.sleep(0.05)
+            _send(signal.SIGSTOP, workers)
         try:
             yield
         finally:
-            for pid in workers:
-                os.kill(pid, signal.SIGCONT)
+            _send(signal.SIGCONT, workers)
+
+    def _is_free(self) -> bool:
+        """Whether nobody holds a lock on the database for long."""
+        with closing(sqlite3.connect(self._database, timeout=1.0)) as connection:
+            try:
+                connection.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError:
+                return False
+            connection.rollback()
+        return True
 
     def _workers(self) -> list[int]:
         found = []
@@ -306,6 +320,11 @@ class Server:
         self._process.wait()
         assert self._process.stderr is not None
         self._process.stderr.close()
+
+
+def _send(number: signal.Signals, pids: list[int]) -> None:
+    for pid in pids:
+        os.kill(pid, number)
 
 
 @contextmanager
