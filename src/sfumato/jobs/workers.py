@@ -110,6 +110,10 @@ class Workers:
         self._stopping.set()
         self._unlisten()
         self._send_all("drain")
+        with suppress(OSError):
+            self._nudge.send(None)
+        if self._thread is not None:  # from here on no process is started
+            self._thread.join(_LEAVE_SECONDS)
         finished = self._join(timeout) and not self._hurrying.is_set()
         if not finished:
             self._send_all("leave")
@@ -120,10 +124,6 @@ class Workers:
         for process in self._running:
             if process.handle.exitcode != 0:  # it could not give its job back itself
                 self._abandon(process, counts=False)
-        with suppress(OSError):
-            self._nudge.send(None)
-        if self._thread is not None:
-            self._thread.join(_LEAVE_SECONDS)
         for process in self._running:
             process.close()
         self._running.clear()
@@ -187,31 +187,43 @@ class Workers:
         while not self._stopping.is_set():
             with self._lock:
                 pipes = {p.pipe: p for p in self._running if not p.closed}
-                sentinels: dict[Any, _Process] = {p.handle.sentinel: p for p in self._running}
-            awake = wait([*pipes, *sentinels, self._nudged], timeout=_REAP_SECONDS)
+                dead = [p for p in self._running if p.due is not None]
+                sentinels: dict[Any, _Process] = {
+                    p.handle.sentinel: p for p in self._running if p.due is None
+                }
+            patience = min([_REAP_SECONDS, *(p.wait_seconds() for p in dead)])
+            awake = wait([*pipes, *sentinels, self._nudged], timeout=patience)
             for source in awake:
                 if source in pipes:
                     pipes[source].read(self._queue)
             for source in awake:
-                if source in sentinels and not self._stopping.is_set():
-                    self._replace(sentinels[source])
+                if source in sentinels:
+                    self._bury(sentinels[source])
+                    dead.append(sentinels[source])
+            for process in dead:
+                if process.wait_seconds() == 0.0 and not self._stopping.is_set():
+                    self._replace(process)
             if time.monotonic() - reaped > _REAP_SECONDS:
                 reaped = time.monotonic()
                 with suppress(SfumatoError):  # the database is busy or away: next time
                     self._queue.reap()
 
-    def _replace(self, dead: _Process) -> None:
+    def _bury(self, dead: _Process) -> None:
+        """Give its job to another one, and say when it is replaced: later, if it died at once."""
         dead.handle.join()
         self._abandon(dead)
-        lived = time.monotonic() - dead.started
-        pause = 0.0
-        if lived < _EARLY_SECONDS and not dead.ready:
-            pause = min(_MAX_BACKOFF, 0.5 * 2**dead.early_deaths)
-        if self._stopping.wait(pause):
-            return
-        fresh = self._spawn(early_deaths=dead.early_deaths + 1 if pause else 0)
+        now = time.monotonic()
+        dead.early = now - dead.started < _EARLY_SECONDS and not dead.ready
+        dead.due = now
+        if dead.early:
+            dead.due += min(_MAX_BACKOFF, 0.5 * 2**dead.early_deaths)
+
+    def _replace(self, dead: _Process) -> None:
+        fresh = self._spawn(early_deaths=dead.early_deaths + 1 if dead.early else 0)
         with self._lock:
             self._running[self._running.index(dead)] = fresh
+            if self._stopping.is_set():  # what was sent to all has not reached it
+                fresh.send("leave" if self._hurrying.is_set() else "drain")
         dead.close()
 
     def _abandon(self, dead: _Process, *, counts: bool = True) -> None:
@@ -267,6 +279,12 @@ class _Process:
         self.early_deaths = early_deaths
         self.ready = False
         self.closed = False
+        self.early = False  # whether it died before it was of any use
+        self.due: float | None = None  # when it is to be replaced, once it is dead
+
+    def wait_seconds(self) -> float:
+        """How long it is until a dead one is to be replaced."""
+        return 0.0 if self.due is None else max(0.0, self.due - time.monotonic())
 
     def send(self, message: Any) -> None:
         """Nothing happens where it has died."""
