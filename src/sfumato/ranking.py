@@ -91,6 +91,9 @@ def query_for(prompt: str) -> Query:
             "The prompt is empty.", hint="Say what the pictures should show, such as: a red fox."
         )
     parsed = parse_prompt(prompt, models.spec_of(None))
+    if parsed.scene is not None and len(parsed.scene.things) == 1:
+        (thing,) = parsed.scene.things  # however many of it: the model that compares cannot count
+        return Query(subject=thing.subject, colour=thing.tint)
     spoken = " ".join(prompt.lower().split())
     # the planner says "fox" to a model that was shown no other; here the whole name helps
     whole = (name for name, plain in PLAIN_NAMES.items() if plain == parsed.subject)

@@ -37,6 +37,24 @@ def test_words_become_a_file_and_the_file_becomes_the_words(run: Run, folder: Pa
     assert (same.returncode, json.loads(same.stdout)["identical"]) == (0, True)
 
 
+def test_several_things_are_one_picture_with_one_recipe(run: Run, folder: Path) -> None:
+    drawn = run("two foxes left of a green owl", *SMALL, "--seed", "7", "-o", "scene.png")
+    assert drawn.returncode == 0
+    assert b"Laid out from left to right: two foxes; a green owl." in drawn.stdout
+
+    told = json.loads(run("info", "scene.png", "--json").stdout)["plan"]
+    assert [part["subject"] for part in told["parts"]] == ["fox", "owl"]
+    assert [len(part["boxes"]) for part in told["parts"]] == [2, 1]
+    assert run("redo", "scene.png", "-o", "again.png").stdout.startswith(b"identical")
+    before = set(names(folder))
+    assert run("vary", "scene.png", "-n", "1", "--seed", "1").returncode == 0
+    (varied,) = set(names(folder)) - before
+    assert run("redo", varied, "-o", "varied-again.png").stdout.startswith(b"identical")
+    shown = run("two foxes left of a green owl", *SMALL, "--seed", "7", "-o", "scene.svg")
+    assert shown.returncode == 0
+    assert (folder / "scene.svg").read_text("utf-8").count("<svg") == 1
+
+
 def test_json_on_stdout_is_nothing_but_json(run: Run, folder: Path) -> None:
     drawn = run("ein Fuchs 🦊 狐", *SMALL, "-n", "3", "--seed", "7", "--json")
     objects = [json.loads(line) for line in drawn.stdout.splitlines()]

@@ -13,7 +13,9 @@ from sfumato.models import spec_of
 from sfumato.plan import make_plan, request_of, vary_plan
 from sfumato.request import GenerationPlan, GenerationRequest
 
-SUBJECTS = st.sampled_from(["fox", "red fox", "blue owl with a hat", "orange", "three stars"])
+SUBJECTS = st.sampled_from(
+    ["fox", "red fox", "blue owl with a hat", "orange", "three stars", "cat left of a red fox"]
+)
 SCENES = st.sampled_from(
     [
         "a {}", "app icon of a {}", "app icon of a {} on blue", "{} on a navy background",

@@ -122,6 +122,8 @@ def test_python_refuses_what_is_no_picture(pictures: Path) -> None:
         ("flat icon of a fox", "fox", None),
         ("a navy rocket on a yellow circle", "rocket", "blue"),
         ("app icon of an owl, cartoon", "owl", None),
+        ("three navy rockets in a row", "rocket", "blue"),
+        ("a fox and an owl", "a fox and an owl", None),
     ],
 )
 def test_only_what_tells_candidates_apart_is_compared(
