@@ -218,7 +218,8 @@ def _make(root: Path) -> str:
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         # keys may be made before the first picture
-        if any(path.name not in (".lock", "keys.json") for path in root.iterdir()):
+        allowed = (".lock", "keys.json", ".keys.json.lock")
+        if any(path.name not in allowed for path in root.iterdir()):
             raise StorageError(
                 f"The folder {root} holds other things and is no library.",
                 hint="Choose an empty folder; a library keeps its marker beside its pictures.",
