@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import shutil
 import subprocess
@@ -164,6 +163,25 @@ def test_pictures_that_look_like_one(visit: Any, server: Any) -> None:
     expect(names.first).to_have_attribute("aria-label", "a blue rocket")
 
 
+def test_a_recipe_of_several_things_says_which_and_where(visit: Any, server: Any) -> None:
+    prompt = "two red apples and a cat"
+    job = server.draw(prompt, num_images=1, model="chiaro", num_inference_steps=2)
+    (picture,) = job["pictures"]
+    _, dialog = opened(visit, picture)
+    parts = dialog.get_by_role("list", name="Parts").get_by_role("listitem")
+    expect(parts).to_have_text(["2 × apple red", "cat"])
+    plot = dialog.locator(".plot b")
+    expect(plot).to_have_text(["1", "1", "2"])
+    boxes = [box for part in server.call("GET", f"/pictures/{picture}")["plan"]["parts"]
+             for box in part["boxes"]]  # fmt: skip
+    whole = dialog.locator(".plot").bounding_box()
+    for box, drawn in zip(boxes, plot.all(), strict=True):
+        place = drawn.bounding_box()
+        assert (place["x"] - whole["x"]) / whole["width"] == pytest.approx(box[0], abs=0.02)
+        assert (place["y"] - whole["y"]) / whole["height"] == pytest.approx(box[1], abs=0.02)
+    expect(dialog.locator(".recipe dl")).not_to_contain_text("boxes")
+
+
 def test_marks_are_kept_and_found(visit: Any, server: Any) -> None:
     job = server.draw("a blue lamp", num_images=2)
     page, dialog = opened(visit, job["pictures"][0])
@@ -299,7 +317,7 @@ def test_a_foreign_picture_is_dragged_in_and_kept(visit: Any, server: Any, tmp_p
     dialog = page.get_by_role("dialog", name="What the picture says")
     for text in ("00012-99.png", "48 × 32", DROPPED, "blurry", "23", "dpmpp_2m", "6.5", "99"):
         expect(dialog).to_contain_text(text)
-    expect(dialog).to_contain_text(re.compile("read from automatic1111", re.IGNORECASE))
+    expect(dialog).to_contain_text("Read from AUTOMATIC1111.")
     dialog.get_by_role("button", name="Keep in library").click()
     expect(page.get_by_text("Kept in the library.")).to_be_visible()
     page.get_by_role("button", name=DROPPED, exact=True).click()
@@ -311,19 +329,23 @@ def test_a_foreign_picture_is_dragged_in_and_kept(visit: Any, server: Any, tmp_p
     expect(page.get_by_label("What to draw")).to_have_value(DROPPED)
 
 
-def test_a_picture_from_here_is_known_and_a_note_is_no_picture(
-    visit: Any, server: Any, tmp_path: Path
-) -> None:
+def test_a_picture_from_here_is_known(visit: Any, server: Any, tmp_path: Path) -> None:
     (picture,) = server.draw("a stray leaf", num_images=1, seed=11)["pictures"]
-    page = visit(expect="415")
-    leaf, note = tmp_path / "leaf.png", tmp_path / "notes.txt"
+    page = visit()
+    leaf = tmp_path / "leaf.png"
     leaf.write_bytes(page.request.get(f"{server.address}/api/v1/pictures/{picture}/file").body())
-    note.write_text("no picture")
     Hand(page, leaf).drop()
     said = page.get_by_role("dialog", name="What the picture says")
     expect(said).to_contain_text("a stray leaf")
     said.get_by_role("button", name="Keep in library").click()
     expect(page.get_by_text("It is in the library already.")).to_be_visible()
+
+
+def test_a_note_is_no_picture(visit: Any, tmp_path: Path) -> None:
+    page = visit(expect="415")
+    note = tmp_path / "notes.txt"
+    note.write_text("no picture")
     Hand(page, note).drop()
+    said = page.get_by_role("dialog", name="What the picture says")
     expect(said.get_by_role("alert")).to_be_visible()
     expect(said.get_by_role("button", name="Keep in library")).to_be_disabled()

@@ -191,7 +191,7 @@ function KeyDialog() {
     }
   };
   return html`
-    <${Dialog} label="A key, please" onClose=${() => {}}>
+    <${Dialog} label="A key, please">
       <p class="soft">
         This server lets in only those who have a key. Its owner makes one with${" "}
         <code>sfumato keys add</code>
@@ -203,6 +203,7 @@ function KeyDialog() {
             type="password"
             autocomplete="current-password"
             required
+            autofocus
             value=${key}
             onInput=${(event) => setKey(event.currentTarget.value)}
           />

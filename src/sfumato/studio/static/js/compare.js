@@ -76,7 +76,7 @@ export function CompareDialog() {
       ${
         mode === "side"
           ? html`
-              <div class="pair">
+              <div class=${left.width >= 1.5 * left.height ? "pair wide" : "pair"}>
                 ${[left, right].map(
                   (picture) => html`
                     <figure key=${picture.id}>

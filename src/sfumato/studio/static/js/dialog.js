@@ -3,6 +3,7 @@ import { html, useLayoutEffect, useRef, useState } from "./dom.js";
 import { icon } from "./icons.js";
 import { Toasts, layers } from "./toast.js";
 
+/** Without `onClose` it stays until what it asks for is given. */
 export function Dialog({ label, onClose, children, bare = false, wide = false }) {
   const element = useRef();
   const [layer, setLayer] = useState(null);
@@ -18,10 +19,10 @@ export function Dialog({ label, onClose, children, bare = false, wide = false })
   }, []);
   const onCancel = (event) => {
     event.preventDefault();
-    onClose();
+    onClose?.();
   };
   const onClick = (event) => {
-    if (event.target === element.current) onClose(); // the veil around it
+    if (event.target === element.current) onClose?.(); // the veil around it
   };
   return html`
     <dialog
@@ -38,7 +39,14 @@ export function Dialog({ label, onClose, children, bare = false, wide = false })
               <div class="inside">
                 <div class="top">
                   <h2>${label}</h2>
-                  <button class="icon" aria-label="Close" onClick=${onClose}>${icon("x")}</button>
+                  ${
+                    onClose &&
+                    html`
+                      <button class="icon" aria-label="Close" onClick=${onClose}>
+                        ${icon("x")}
+                      </button>
+                    `
+                  }
                 </div>
                 ${children}
               </div>

@@ -156,7 +156,7 @@ function Desk({ files }) {
               ${
                 words &&
                 html`
-                  <span>${words}</span>
+                  <span dir="auto">${words}</span>
                 `
               }
             </p>

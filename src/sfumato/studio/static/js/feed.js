@@ -2,7 +2,7 @@
 import { get, urls } from "./api.js";
 import { Notice, Progress } from "./controls.js";
 import { html, useEffect, useState } from "./dom.js";
-import { fillFrom } from "./draft.js";
+import { GROUNDS, MAX_COUNT, fillFrom } from "./draft.js";
 import { icon } from "./icons.js";
 import { cancel, jobs, placeInLine, retry, unfinished } from "./jobs.js";
 import { mark, pictures, learn } from "./pictures.js";
@@ -30,7 +30,7 @@ export function JobCard({ id }) {
   return html`
     <article class="job" aria-labelledby=${`job-${id}`} data-state=${job.state}>
       <header>
-        <h2 id=${`job-${id}`}>${request.prompt}</h2>
+        <h2 id=${`job-${id}`} dir="auto">${request.prompt}</h2>
         <p class="facts">${facts(request)}</p>
         <div class="does">
           ${
@@ -81,7 +81,7 @@ export function JobCard({ id }) {
       ${
         (unfinished(job) || drawn > 0) &&
         html`
-          <ul class="candidates" data-count=${job.num_images}>
+          <ul class=${arrangement(job.num_images, width / height)} data-count=${job.num_images}>
             ${Array.from(
               { length: job.num_images },
               (_, index) =>
@@ -104,6 +104,12 @@ export function JobCard({ id }) {
   `;
 }
 
+/** How many pictures are laid out: wide ones large enough to see, very many small. */
+function arrangement(count, ratio) {
+  if (count > MAX_COUNT) return "candidates many";
+  return ratio >= 2 && count > 1 ? "candidates wide" : "candidates";
+}
+
 /** Several jobs of one picture each, oldest first, as one drawing. */
 export function GroupCard({ ids }) {
   const byId = useStore(jobs, (state) => state.byId);
@@ -115,7 +121,7 @@ export function GroupCard({ ids }) {
   return html`
     <article class="job" aria-label=${prompt} data-state=${active.length ? "running" : "done"}>
       <header>
-        <h2>${prompt}</h2>
+        <h2 dir="auto">${prompt}</h2>
         <p class="facts">${all.length} drawings</p>
         <div class="does">
           ${
@@ -150,7 +156,7 @@ export function GroupCard({ ids }) {
             <${Failed} key=${job.id} job=${job} />
           `,
         )}
-      <ul class="candidates many">
+      <ul class=${arrangement(all.length, 1)}>
         ${all.map(
           (job, place) =>
             (unfinished(job) || job.pictures[0]) &&
@@ -181,7 +187,8 @@ function edit(request) {
 function facts(request) {
   const told = [
     request.style,
-    request.background,
+    GROUNDS.find(([value]) => value === request.background)?.[1].toLowerCase() ??
+      request.background,
     `${request.width ?? 1024} × ${request.height ?? 1024}`,
   ];
   if (request.variation_strength > 0)

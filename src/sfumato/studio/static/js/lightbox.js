@@ -9,6 +9,7 @@ import { typing } from "./keys.js";
 import { Panel, redraw, vary } from "./panel.js";
 import { details, discard, mark, pictures } from "./pictures.js";
 import { closePicture, openPicture, route, shelf } from "./router.js";
+import { placeOf } from "./sections.js";
 import { useStore } from "./store.js";
 import { complain } from "./toast.js";
 
@@ -254,14 +255,4 @@ function Stage({ picture, id, zoom, setZoom, ground, boxes }) {
       </div>
     </div>
   `;
-}
-
-function placeOf([left, top, right, bottom], { width, height }) {
-  const share = (part, whole) => `${(100 * part) / whole}%`;
-  return {
-    left: share(left, width),
-    top: share(top, height),
-    width: share(right - left, width),
-    height: share(bottom - top, height),
-  };
 }

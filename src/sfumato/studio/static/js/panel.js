@@ -12,6 +12,7 @@ import { toggleCompare, comparing } from "./compare.js";
 import { useStore } from "./store.js";
 import { complain, say } from "./toast.js";
 
+const LONG = 160; // characters: more are no title but a text
 const PNG_SIZES = [256, 512, 1024, 2048, 4096];
 
 /** Queue pictures near one, and go where they appear. */
@@ -51,12 +52,15 @@ async function enlarge(id, size) {
 
 export function Panel({ picture, boxes, setBoxes, onDrop }) {
   const { id, plan } = picture;
+  const long = picture.prompt.length > LONG;
   const picked = useStore(comparing, (state) => state.ids.includes(id));
   const set = (change) => mark(id, change).catch(complain);
   const bigger = PNG_SIZES.filter((size) => size > Math.max(picture.width, picture.height));
   return html`
     <header>
-      <h2>${picture.prompt || picture.original_name || "Without words"}</h2>
+      <h2 dir="auto" class=${long ? "long" : ""} tabindex=${long ? 0 : undefined}>
+        ${picture.prompt || picture.original_name || "Without words"}
+      </h2>
       <p class="facts">
         ${[picture.style, `${picture.width} × ${picture.height}`, picture.seed != null && `seed ${picture.seed}`, day(picture.created)].filter(Boolean).join(" · ")}
       </p>

@@ -76,6 +76,7 @@ export function PromptBox({ onDrawn }) {
         id="prompt"
         ref=${box}
         rows="1"
+        dir="auto"
         maxlength="10000"
         autocomplete="off"
         enterkeyhint="go"
@@ -206,7 +207,7 @@ function Seed({ locked, seed }) {
   const toggle = () =>
     draft.set(locked ? { seedLocked: false } : { seedLocked: true, seed: seed || newSeed() });
   return html`
-    <span class="pill">
+    <span class="pill seed">
       <button
         type="button"
         aria-pressed=${String(locked)}

@@ -104,12 +104,13 @@ export function Commands({ commands }) {
           ${icon("copy")}
         </button>
       </div>
-      <pre class="code" tabindex="0" aria-label=${`As ${name}`}>${commands[shown]}</pre>
+      <pre class="code" tabindex="0" aria-label=${`As ${name}`}>${unbroken(commands[shown])}</pre>
     </section>
   `;
 }
 
-const HIDDEN = new Set(["schema", "fingerprint", "notes", "prompt", "device"]);
+const PROGRAMS = { automatic1111: "AUTOMATIC1111", comfyui: "ComfyUI", invokeai: "InvokeAI" };
+const HIDDEN = new Set(["schema", "fingerprint", "notes", "parts", "prompt", "device"]);
 
 /** A recipe as a table, whichever program wrote it. Everything is text. */
 export function Recipe({ plan, parameters, source }) {
@@ -119,6 +120,7 @@ export function Recipe({ plan, parameters, source }) {
           !HIDDEN.has(name) &&
           value !== null &&
           value !== "" &&
+          !(name === "variation_strength" && value === 0) &&
           !(Array.isArray(value) && value.length === 0),
       )
     : Object.entries(parameters ?? {});
@@ -127,9 +129,9 @@ export function Recipe({ plan, parameters, source }) {
       <h3>Recipe</h3>
       ${
         source &&
-        source !== "sfumato" &&
+        !["sfumato", "none"].includes(source) &&
         html`
-          <p class="soft">Read from ${source}.</p>
+          <p class="soft">Read from ${PROGRAMS[source] ?? source}.</p>
         `
       }
       ${
@@ -138,12 +140,18 @@ export function Recipe({ plan, parameters, source }) {
           <p class="soft">The file does not say how it was made.</p>
         `
       }
+      ${
+        plan?.parts?.length > 0 &&
+        html`
+          <${Layout} plan=${plan} />
+        `
+      }
       <dl>
         ${rows.map(
           ([name, value]) => html`
             <div key=${name}>
               <dt>${name.replaceAll("_", " ")}</dt>
-              <dd>${asText(value)}</dd>
+              <dd dir="auto">${shortly(name, value)}</dd>
             </div>
           `,
         )}
@@ -164,9 +172,69 @@ export function Recipe({ plan, parameters, source }) {
   `;
 }
 
-const asText = (value) =>
-  Array.isArray(value)
-    ? value.map(asText).join(", ")
-    : value !== null && typeof value === "object"
-      ? JSON.stringify(value)
-      : String(value);
+/** Where each thing of the picture lies, and what it is. */
+function Layout({ plan }) {
+  const { parts, width, height } = plan;
+  return html`
+    <div class="layout">
+      <div class="plot" aria-hidden="true" style=${{ aspectRatio: `${width} / ${height}` }}>
+        ${parts.map(({ boxes }, index) =>
+          boxes.map(
+            (box, copy) => html`
+              <b key=${copy} style=${placeOf(box, { width: 1, height: 1 })}>${index + 1}</b>
+            `,
+          ),
+        )}
+      </div>
+      <ol aria-label="Parts">
+        ${parts.map(
+          ({ subject, boxes, tint, tint_name: colour }, index) => html`
+            <li key=${index}>
+              ${boxes.length > 1 && `${boxes.length} × `}${subject}${
+                tint &&
+                html`
+                  <small>${" "}${colour ?? tint}</small>
+                `
+              }
+            </li>
+          `,
+        )}
+      </ol>
+    </div>
+  `;
+}
+
+/** A box [left, top, right, bottom] inside a canvas of this size, as CSS. */
+export function placeOf([left, top, right, bottom], { width, height }) {
+  const share = (part, whole) => `${(100 * part) / whole}%`;
+  return {
+    left: share(left, width),
+    top: share(top, height),
+    width: share(right - left, width),
+    height: share(bottom - top, height),
+  };
+}
+
+/** Nobody reads 64 digits; who needs them finds them in the file. */
+const shortly = (name, value) =>
+  name === "model_sha256" ? `${String(value).slice(0, 12)}…` : asText(value);
+
+/** A command whose options do not break after their dashes. */
+const unbroken = (text) =>
+  text.split(/(--[a-z-]+)/).map((piece, at) =>
+    at % 2
+      ? html`
+          <span>${piece}</span>
+        `
+      : piece,
+  );
+
+/** A value of a recipe as words. */
+function asText(value) {
+  if (Array.isArray(value)) return value.map(asText).join(", ");
+  if (value === null || typeof value !== "object") return String(value);
+  return Object.entries(value)
+    .filter(([, inner]) => inner !== null)
+    .map(([name, inner]) => `${name.replaceAll("_", " ")} ${asText(inner)}`)
+    .join(", ");
+}

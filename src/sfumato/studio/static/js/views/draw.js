@@ -15,7 +15,7 @@ const EXAMPLES = [
   ["owl", "an owl, cartoon style"],
   ["coffee", "a steaming cup of coffee, soft style"],
   ["rocket", "a blue rocket"],
-  ["cactus", "a green cactus"],
+  ["pair", "a cat and a dog"],
   ["sailboat", "a sailboat, classic style"],
   ["crown", "a gold crown emblem on a navy circle"],
   ["whale", "a teal whale, one-colour"],
@@ -105,8 +105,8 @@ function FirstRun() {
         )}
       </ul>
       <p class="soft">
-        Name one thing; add a style, a colour, a ground. Everything is drawn on this machine, and
-        every picture keeps its recipe.
+        Name one thing or a few; add a style, a colour, a ground. Everything is drawn on this
+        machine, and every picture keeps its recipe.
       </p>
     </section>
   `;

@@ -105,7 +105,7 @@ function Row({ job }) {
         }
       </div>
       <div class="about">
-        <p class="words">${job.request.prompt}</p>
+        <p class="words" dir="auto">${job.request.prompt}</p>
         <small>
           <span class="state">${NAMES[job.state]}</span>
           ${told(job)}

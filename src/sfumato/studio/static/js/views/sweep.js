@@ -210,7 +210,7 @@ function Grid({ sweep }) {
     <section class="sweep" aria-label="Grid">
       <div class="row spread">
         <div>
-          <h2>${sweep.request.prompt}</h2>
+          <h2 dir="auto">${sweep.request.prompt}</h2>
           <small>
             ${name(sweep.x.field) + " across" + (sweep.y ? `, ${name(sweep.y.field).toLowerCase()} down` : "")}
           </small>
