@@ -35,7 +35,7 @@ def back_up(
 ) -> Path | None:
     """Copy the database, whole and checked or not at all, and forget the oldest copies.
 
-    Writers wait while it is copied: a second for a hundred thousand pictures.
+    Writers wait while it is copied; readers do not.
 
     Args:
         library: whose database.
