@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sfumato.cli.report import print_json
 from sfumato.errors import RequestError, StorageError
@@ -320,6 +321,13 @@ Examples:
         The pictures keep their recipes inside; importing them elsewhere brings everything back
         but stars, ratings and labels, which are in the manifest.
         """
+        source = click.get_current_context().get_parameter_source
+        narrowed = [name for name in options if source(name) is not ParameterSource.DEFAULT]
+        if pictures and narrowed:
+            raise RequestError(
+                f"Pictures are named, and --{narrowed[0].replace('_', '-')} chooses others.",
+                hint="Name pictures, or say which ones, not both.",
+            )
         library = opened()
         chosen = _resolved(library, pictures) if pictures else None
         with bar("exporting", shown=not (quiet or as_json)) as move:

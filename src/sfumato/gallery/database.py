@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL, make_url
@@ -267,13 +267,3 @@ def _storage_error(name: str, error: DBAPIError) -> StorageError:
     if not name.startswith("sqlite"):
         hint = "Check that the server runs and the address is right."
     return StorageError(f"The database {name} could not be used: {reason}.", hint=hint)
-
-
-def describe_engine(database: Database) -> dict[str, Any]:
-    """What lies underneath, for ``doctor`` and the health page."""
-    if database.is_sqlite:
-        mode = "wal" if WAL_IS_SAFE else "truncate"
-        return {"kind": "sqlite", "version": sqlite3.sqlite_version, "journal": mode}
-    with database.read() as connection:
-        version = connection.execute(text("SHOW server_version")).scalar_one()
-    return {"kind": "postgresql", "version": str(version)}

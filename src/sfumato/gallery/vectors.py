@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +42,16 @@ class Match:
     score: float
 
 
+_unreadable: dict[Path, int | None] = {}  # when they were last written to, as they were tried
+
+
+def _state_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 class PictureSearch:
     """Finds pictures of a library by words or by another picture."""
 
@@ -51,7 +62,6 @@ class PictureSearch:
         """
         self._library = library
         self._model: PictureTextModel = clip.load(model)
-        self._lock = threading.Lock()  # two threads need not encode the same pictures
 
     def update(
         self,
@@ -60,18 +70,18 @@ class PictureSearch:
     ) -> int:
         """Encode every picture that has no vector of this model yet; returns how many.
 
-        Pictures that cannot be read are passed over. ``on_progress(done, total)``.
+        Pictures that cannot be read are passed over. ``on_progress(done, total)``. Two at once
+        do the same work twice, and no harm.
         """
-        with self._lock:
-            missing = self._missing()
-            done = 0
-            for start in range(0, len(missing), _BATCH):
-                if stop is not None and stop.is_set():
-                    break
-                done += self._encode(missing[start : start + _BATCH])
-                if on_progress is not None:
-                    on_progress(min(start + _BATCH, len(missing)), len(missing))
-            return done
+        missing = self._missing()
+        done = 0
+        for start in range(0, len(missing), _BATCH):
+            if stop is not None and stop.is_set():
+                break
+            done += self._encode(missing[start : start + _BATCH])
+            if on_progress is not None:
+                on_progress(min(start + _BATCH, len(missing)), len(missing))
+        return done
 
     def by_text(self, words: str, *, query: Query | None = None, limit: int = 20) -> list[Match]:
         """The pictures that show most what the words say, best first, among those of ``query``."""
@@ -88,13 +98,29 @@ class PictureSearch:
     ) -> list[Match]:
         """The pictures most like one of the library, best first, without itself.
 
-        Raises: RequestError: no such picture; StorageError: its file is gone.
+        Raises: RequestError: no such picture; StorageError: it was never looked at, and its file is
+        gone.
         """
-        pixels = load_pixels(self._library.folder, self._library.get(identity))
-        found = self.by_pixels(pixels, query=query, limit=limit + 1)
+        picture = self._library.get(identity)
+        wanted = self._known(identity)
+        if wanted is None:  # it was not looked at yet
+            pixels = load_pixels(self._library.folder, picture)
+            wanted = self._model.encode_pictures([pixels])[0]
+        found = self._nearest(wanted, query, limit + 1)
         return [match for match in found if match.picture.id != identity][:limit]
 
     # ------------------------------------------------------------ inside
+
+    def _known(self, identity: str) -> NDArray[np.float32] | None:
+        """The stored (D,) vector of a picture; None: there is none."""
+        wanted = (
+            select(VECTORS.c.vector)
+            .join(PICTURES, VECTORS.c.picture == PICTURES.c.number)
+            .where(PICTURES.c.id == identity, VECTORS.c.model_sha256 == self._model.spec.sha256)
+        )
+        with self._library.database.read() as connection:
+            stored = connection.execute(wanted).scalar_one_or_none()
+        return None if stored is None else np.frombuffer(stored, _STORED).astype(np.float32)
 
     def _missing(self) -> list[tuple[int, str]]:
         mine = select(VECTORS.c.picture).where(VECTORS.c.model_sha256 == self._model.spec.sha256)
@@ -110,9 +136,16 @@ class PictureSearch:
         pictures = {picture.id: picture for picture in self._library.get_many(i for _, i in batch)}
         numbers, pixels = [], []
         for number, identity in batch:
+            picture = pictures.get(identity)
+            if picture is None:  # purged just now
+                continue
+            state = _state_of(picture.path)
+            if _unreadable.get(picture.path) == state:
+                continue
             try:
-                pixels.append(load_pixels(self._library.folder, pictures[identity]))
-            except (StorageError, KeyError):  # gone or damaged, or purged just now
+                pixels.append(load_pixels(self._library.folder, picture))
+            except StorageError:  # gone or damaged: not tried again before it has changed
+                _unreadable[picture.path] = state
                 continue
             numbers.append(number)
         if not numbers:

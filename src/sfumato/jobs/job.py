@@ -40,7 +40,7 @@ class Progress:
     """How far a running job is."""
 
     fraction: float  # 0 to 1, over all pictures
-    stage: str  # "loading", "drawing" or "storing"
+    stage: str  # "loading" or "drawing"
     steps: tuple[tuple[int, int], ...]  # (done, in all) of each picture; (0, 0): not begun
     previews: tuple[int, ...]  # each picture's step that its preview shows; 0: none yet
 

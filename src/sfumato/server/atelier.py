@@ -177,7 +177,7 @@ class Atelier:
         pixels = read_picture(path)  # first: the models that describe take a while to load
         described = describer()(pixels)
         try:
-            recipe = dict(read_recipe(path).parameters)
+            recipe = dict(read_recipe(path, pixels=False).parameters)
         except SfumatoError:
             recipe = {}  # the picture was read: it can be described without one
         return path, described, recipe
@@ -238,7 +238,7 @@ class Atelier:
 
     def _plan_of(self, name: str) -> GenerationPlan:
         place = self._place_of(name)
-        plan = read_recipe(place).plan if isinstance(place, Path) else place.plan
+        plan = place.plan if isinstance(place, Picture) else read_recipe(place, pixels=False).plan
         if plan is None:
             raise RequestError(
                 f"{name} carries no recipe of sfumato's: there is nothing to start from.",

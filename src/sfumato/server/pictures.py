@@ -22,7 +22,7 @@ from fastapi import UploadFile
 from PIL import Image
 
 from sfumato.checks.overlay import paint_findings
-from sfumato.errors import RequestError, SfumatoError
+from sfumato.errors import RequestError, SfumatoError, StorageError
 from sfumato.files import WriteOptions, encode_image, read_recipe
 from sfumato.files.save import slug
 from sfumato.finish.compose import render
@@ -318,7 +318,10 @@ def _as_file(data: bytes, name: str) -> Iterator[Path]:
         try:
             yield path
         except SfumatoError as error:
+            theirs = isinstance(error, StorageError) and str(path) in error.message
             error.message = error.message.replace(f"{path.parent}/", "")
+            if theirs:  # damaged: no fault of this machine's disk
+                raise Problem("bad_request", error.message, hint=error.hint) from None
             raise
 
 

@@ -139,6 +139,9 @@ def test_export_writes_what_matches(sfumato: Invoke, filled: list[str], tmp_path
     with zipfile.ZipFile(target) as archive:
         entries = json.loads(archive.read("manifest.json"))["pictures"]
     assert [entry["id"] for entry in entries] == [fox]
+    both = sfumato("gallery", "export", str(tmp_path / "both.zip"), fox, "--min-rating", "4")
+    assert both.code == 2
+    assert "--min-rating" in both.err
     assert sfumato("gallery", "export", str(target)).code == 6
     assert sfumato("gallery", "export", str(tmp_path / "no.zip"), "--min-rating", "5").code == 2
 

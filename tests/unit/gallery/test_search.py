@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +16,11 @@ from sqlalchemy import select, text
 from sfumato.errors import ModelError, RequestError
 from sfumato.gallery import Library, Query
 from sfumato.gallery.conditions import conditions_of
+from sfumato.gallery.folder import Folder
+from sfumato.gallery.picture import Picture
 from sfumato.gallery.tables import PICTURES
 from sfumato.gallery.text import fold, parse_search
+from sfumato.gallery.thumbnails import load_pixels
 from sfumato.gallery.vectors import PictureSearch
 from sfumato.request import GeneratedImage
 
@@ -202,6 +207,32 @@ def test_pictures_that_went_or_broke_are_passed_over(library: Library, draw: Dra
     assert search.by_text("red") == []
     library.purge()
     assert search.by_text("red", query=Query(trashed=True)) == []
+
+
+def test_a_picture_is_read_once_to_be_searched(
+    library: Library, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = library.add(draw(seed=1)), library.add(draw(seed=2))
+    sound = broken.path.read_bytes()
+    broken.path.write_bytes(b"not a picture")
+    read: list[str] = []
+
+    def load(folder: Folder, picture: Picture) -> Any:
+        read.append(picture.id)
+        return load_pixels(folder, picture)
+
+    monkeypatch.setattr("sfumato.gallery.vectors.load_pixels", load)
+    assert PictureSearch(library, "fake").update() == 1
+    assert sorted(read) == sorted([whole.id, broken.id])
+    read.clear()
+    search = PictureSearch(library, "fake")  # each search of a page makes one
+    assert search.update() == 0
+    assert search.by_picture(whole.id) == []
+    assert read == []
+    broken.path.write_bytes(sound)  # put back from a backup
+    os.utime(broken.path, ns=(1, 1))
+    assert search.update() == 1
+    assert [match.picture.id for match in search.by_picture(whole.id)] == [broken.id]
 
 
 def test_without_its_model_the_error_says_so(own: Library) -> None:

@@ -168,6 +168,27 @@ def test_a_picture_that_is_made_larger_carries_nothing_hidden(
         assert opened.info == {}
 
 
+@pytest.mark.parametrize(
+    ("route", "fields"),
+    [
+        ("interrogate", {"model": "clip"}),
+        ("png-info", {}),
+        ("extra-single-image", {"upscaler_1": "None"}),
+        ("extra-single-image", {"upscaler_1": "Lanczos"}),
+        ("img2img", {}),
+    ],
+)
+def test_a_picture_that_ends_too_soon_is_said_to_be_damaged(
+    client: TestClient, route: str, fields: dict[str, Any]
+) -> None:
+    whole = plain_png(np.random.default_rng(1).integers(0, 255, (64, 64, 4), np.uint8))
+    image = base64.b64encode(whole[: len(whole) // 2]).decode()
+    body = {"init_images": [image], **fields} if route == "img2img" else {"image": image, **fields}
+    answer = client.post(f"/sdapi/v1/{route}", json=body)
+    assert 400 <= answer.status_code < 500, answer.text
+    assert "fault in sfumato" not in answer.text
+
+
 def test_decoding_never_happens_in_a_format_that_is_not_accepted(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
