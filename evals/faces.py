@@ -2,7 +2,7 @@
 
     python evals/faces.py --photos photos --write-docs
 
-The photographs are the sample pictures of eight public repositories, as ``photographs.txt`` lists
+The photographs are the sample pictures of seven public repositories, as ``photographs.txt`` lists
 them; they show people, so they are not kept here. ``photos`` holds each of them as
 ``OWNER+REPOSITORY/PATH``. The check's limits were set on one half of the pictures: only the other
 half is planted with defects, and counts. Prints one JSON line and adds it to
