@@ -51,7 +51,9 @@ class Term:
 
 def fold(typed: str) -> list[str]:
     """The words of a text as they are compared."""
+    # what a sign stands for may be a capital again: the Unicode Standard, D146
     plain = unicodedata.normalize("NFKD", typed.casefold())
+    plain = unicodedata.normalize("NFKD", plain.casefold())
     kept = "".join(c for c in plain if not unicodedata.combining(c))
     return _WORD.findall(unicodedata.normalize("NFC", kept))
 

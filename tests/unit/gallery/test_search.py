@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
@@ -86,6 +86,7 @@ def test_labels_and_file_names_are_words_too(library: Library, draw: Draw) -> No
 
 
 @settings(max_examples=40)
+@example("ϒ ϲ ᴬ ㎫")
 @given(st.text(max_size=40))
 def test_any_text_can_be_searched_for(text: str) -> None:
     terms = parse_search(text)
