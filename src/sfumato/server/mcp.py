@@ -53,10 +53,10 @@ T = TypeVar("T")
 INSTRUCTIONS = """\
 sfumato draws flat pictures, icons, logos and emblems on this computer, offline. Prompts are \
 short and name one subject, or a few that stand apart: "a red fox", "a paper boat on a blue \
-circle", "two cats left of a dog". Colour, ground and emblem may be words of the prompt. Look at every picture and at its findings; where one is not \
-right, draw again with another seed, vary the one that is nearest, or change the words. Every \
-picture is kept in the person's library: say its path. It letters no words and takes no \
-photographs."""
+circle", "two cats left of a dog". Colour, ground and emblem may be words of the prompt. Look at \
+every picture and at its findings; where one is not right, draw again with another seed, vary the \
+one that is nearest, or change the words. Every picture is kept in the person's library: say its \
+path. It letters no words and takes no photographs."""
 
 _TELL_SECONDS = 0.1  # between two progress reports
 _MAX_FOUND = 20  # thumbnails of one answer
