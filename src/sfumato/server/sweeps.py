@@ -114,6 +114,8 @@ def _cell(
             )
         values[axis.field] = value
     request = replace(base, **values)
+    if "variation_strength" in values and request.variation_strength == 0:
+        request = replace(request, variation_seed=None)  # the picture itself, beside its variations
     return request_from_json(request_to_json(request))  # text, whole numbers: checked as read back
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from sfumato.gallery import Library, Picture
-from sfumato.registry import own_models_folder
+from sfumato.registry import CHECKS, own_models_folder
 from sfumato.request import GenerationPlan
 from sfumato.server.keeping import read_json
 
@@ -362,6 +362,7 @@ def test_models_and_about_say_what_a_request_may_use(client: TestClient) -> None
     models = client.get("/api/v1/models").json()
     assert [m["name"] for m in models["models"] if m["default"]] == ["chiaro"]
     assert {"euler", "heun"} <= {entry["name"] for entry in models["samplers"]}
+    assert [entry["name"] for entry in models["checks"]] == [entry.name for entry in CHECKS]
 
 
 def test_settings_are_kept_and_checked(client: TestClient, library: Library) -> None:
@@ -474,6 +475,19 @@ def test_a_sweep_is_queued_whole_or_not_at_all(
     (library.folder.root / "sweeps").write_text("in the way of the folder")
     assert client.post("/api/v1/sweeps", json=body).status_code == 500
     assert queue.counts()["queued"] == 0
+
+
+def test_a_sweep_over_strengths_begins_with_the_picture_itself(client: TestClient) -> None:
+    asked = {
+        "request": {**DRAW, "variation_seed": 1},
+        "x": {"field": "variation_strength", "values": [0, 0.5]},
+    }
+    sweep = client.post("/api/v1/sweeps", json=asked).json()["sweep"]
+    requests = [
+        client.get(f"/api/v1/jobs/{job}").json()["job"]["request"] for job in sweep["jobs"][0]
+    ]
+    assert [request["variation_strength"] for request in requests] == [0, 0.5]
+    assert [request["variation_seed"] for request in requests] == [None, 1]
 
 
 def test_a_sweep_is_drawn_as_its_request_says(client: TestClient) -> None:

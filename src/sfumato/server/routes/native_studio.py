@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from sfumato import __version__
 from sfumato.models import ModelSpec, usable_specs
 from sfumato.models.catalogue import DEFAULT_MODEL
-from sfumato.registry import SAMPLERS, SCHEDULERS, WRITERS, Entry
+from sfumato.registry import CHECKS, SAMPLERS, SCHEDULERS, WRITERS, Entry
 from sfumato.request import (
     EMBLEM_SHAPES,
     MAX_GUIDANCE,
@@ -66,6 +66,7 @@ def models() -> dict[str, Any]:
         "formats": [{**_named(entry), **entry.details} for entry in WRITERS],
         "emblems": list(EMBLEM_SHAPES),
         "backgrounds": ["transparent", "opaque"],
+        "checks": [_named(entry) for entry in CHECKS],
     }
 
 

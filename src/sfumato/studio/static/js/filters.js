@@ -19,25 +19,6 @@ const COLOURS = [
   ["white", "#ffffff"],
 ];
 const DEFECT_NAMES = { none: "none found", any: "any at all" };
-const DEFECTS = [
-  "none",
-  "any",
-  "clipped",
-  "off_centre",
-  "speckles",
-  "ragged_alpha",
-  "halo",
-  "wrong_colour",
-  "palette_drift",
-  "low_contrast",
-  "vanishes",
-  "illegible",
-  "wrong_count",
-  "subject_mismatch",
-  "near_copy",
-  "near_duplicate",
-  "unknown_subject",
-];
 const KNOWN = [
   "q",
   "text",
@@ -173,7 +154,7 @@ export function Filters({ query, onChange }) {
           <${Pick}
             name="Defect"
             value=${asked.get("finding")}
-            values=${DEFECTS}
+            values=${[...Object.keys(DEFECT_NAMES), ...(models?.checks ?? []).map(({ name }) => name)]}
             shown=${(value) => DEFECT_NAMES[value] ?? value.replaceAll("_", " ")}
             onChange=${by("finding")}
           />
