@@ -14,7 +14,7 @@ import struct
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,17 +31,13 @@ from sfumato.srgb import to_srgb
 from sfumato.svg import MAX_BYTES as MAX_SVG_BYTES
 from sfumato.svg import looks_like_svg, render_svg
 
-__all__ = ["Picture", "find_pictures", "open_picture", "read_many", "read_picture"]
+__all__ = ["Picture", "open_picture", "read_many", "read_picture"]
 
 MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 512 * 1024 * 1024
 SMALLEST_DRAWING = 512  # pixels: an icon of 24 units is a drawing, not a picture of 24 pixels
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "ICO")
-SUFFIXES = (
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif",
-    ".tiff", ".ico", ".svg",
-)  # fmt: skip
 _READS = "It reads png, jpeg, webp, gif, bmp, tiff, ico and svg."
 _COPY = "Use another copy of the file."
 _ORIENTATION = 0x0112  # EXIF tag
@@ -128,69 +124,6 @@ def open_picture(
     except Exception as error:  # decoders fail in many ways on hostile bytes; all mean this
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise StorageError(f"{file_path} is damaged: {reason}.", hint=_COPY) from error
-
-
-def find_pictures(
-    folder: str | os.PathLike[str],
-    recursive: bool = True,
-    *,
-    on_error: Callable[[Path, StorageError], object] | None = None,
-) -> Iterator[Path]:
-    """Picture files below ``folder``, by suffix, in a stable order.
-
-    Files and folders whose names begin with a dot are passed over, links to folders are not
-    followed, so nothing is found twice and no loop is entered.
-
-    Args:
-        folder: where to look.
-        recursive: look into the folders inside, too.
-        on_error: is told of every inner folder that cannot be read, and why.
-
-    Raises: StorageError: ``folder`` itself cannot be read.
-    """
-    for entry in scan_pictures(folder, recursive, on_error=on_error):
-        yield Path(entry.path)
-
-
-def scan_pictures(
-    folder: str | os.PathLike[str],
-    recursive: bool = True,
-    *,
-    on_error: Callable[[Path, StorageError], object] | None = None,
-) -> Iterator[os.DirEntry[str]]:
-    """What ``find_pictures`` finds, as directory entries: cheaper, and they know their stat.
-
-    Raises: as ``find_pictures`` does.
-    """
-    folders = [os.fspath(folder)]
-    top = True
-    while folders:
-        path = folders.pop()
-        try:
-            with os.scandir(path) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            failure = StorageError(
-                f"The folder {path} cannot be read: {reason}.", hint="Name a folder of pictures."
-            )
-            if top:
-                raise failure from None
-            if on_error is not None:
-                on_error(Path(path), failure)
-            continue
-        finally:
-            top = False
-        inner = []
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                inner.append(entry.path)
-            elif entry.name.lower().endswith(SUFFIXES) and not entry.is_dir():
-                yield entry
-        if recursive:
-            folders.extend(reversed(inner))
 
 
 def read_many(

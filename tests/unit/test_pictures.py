@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
 from sfumato.errors import RequestError, SfumatoError, StorageError
-from sfumato.pictures import find_pictures, open_picture, read_many, read_picture
+from sfumato.folders import find_pictures
+from sfumato.pictures import open_picture, read_many, read_picture
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

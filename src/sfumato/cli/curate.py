@@ -378,7 +378,7 @@ def _files(paths: tuple[Path, ...], failed: list[dict[str, str]]) -> list[Path]:
 
     Raises: StorageError: a path is not there, or a folder that was named cannot be read.
     """
-    from sfumato.pictures import find_pictures
+    from sfumato.folders import find_pictures
 
     def skip(folder: Path, error: StorageError) -> None:
         failed.append({"path": str(folder), "error": error.one_line()})

@@ -68,7 +68,7 @@ def expanded(files: Sequence[Path]) -> Iterator[Path]:
 
     A folder that holds none stays in its place: whoever reads it says so.
     """
-    from sfumato.pictures import find_pictures
+    from sfumato.folders import find_pictures
 
     for path in files:
         inside = find_pictures(path) if path.is_dir() else iter(())

@@ -23,7 +23,7 @@ from sfumato.clip.base import PictureTextModel
 from sfumato.clip.index_file import IndexFile, own_folder
 from sfumato.clip.nearest import nearest
 from sfumato.errors import SfumatoError, StorageError
-from sfumato.pictures import read_many, scan_pictures
+from sfumato.folders import scan_pictures
 
 __all__ = ["Hit", "Index", "UpdateReport", "default_index_path", "picture_vector"]
 
@@ -68,6 +68,8 @@ def picture_vector(path: str | os.PathLike[str], model: PictureTextModel) -> NDA
 
     Raises: RequestError, StorageError: as ``sfumato.pictures.read_picture``.
     """
+    from sfumato.pictures import read_many
+
     ((_, pixels),) = read_many([path], longest=_longest(model), workers=1)
     if isinstance(pixels, SfumatoError):
         raise pixels
@@ -197,6 +199,10 @@ class Index:
 
     def _take_in(self, changed: Sequence[_File]) -> Iterator[_File]:
         """Store each file, a batch at a time, and give it with its content or its trouble."""
+        if not changed:
+            return
+        from sfumato.pictures import read_many  # only now: loading the image library takes time
+
         have = {row[0] for row in self._file.database.execute("SELECT content FROM vectors")}
         files = {file.path: file for file in changed}
         settled: list[_File] = []  # nothing more to find out, not yet stored

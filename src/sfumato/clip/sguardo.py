@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from sfumato.clip.base import PictureTextSpec
 from sfumato.clip.calibration import Calibration
-from sfumato.clip.framing import SIDE, frame
 from sfumato.clip.sentences import SentenceEncoder, encoder_of
 from sfumato.clip.sessions import open_session, run_session
 from sfumato.errors import ModelError
@@ -97,6 +96,8 @@ class Sguardo:
 
 
 def _look(session: Any, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    from sfumato.clip.framing import SIDE, frame  # loads the image library; words need none
+
     framed = np.stack([frame(picture, SIDE) for picture in pictures])  # (n, 64, 64, 4)
     return run_session(session, pictures=framed)
 
