@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -281,14 +282,28 @@ class _Process:
         self.closed = False
         self.early = False  # whether it died before it was of any use
         self.due: float | None = None  # when it is to be replaced, once it is dead
+        self._outbox: SimpleQueue[Any] = SimpleQueue()
+        self._wakes = False  # whether a "wake" is in the outbox: one is enough
+        threading.Thread(target=self._post, name=f"sfumato-post-{token}", daemon=True).start()
 
     def wait_seconds(self) -> float:
         """How long it is until a dead one is to be replaced."""
         return 0.0 if self.due is None else max(0.0, self.due - time.monotonic())
 
     def send(self, message: Any) -> None:
-        """Nothing happens where it has died."""
-        if not self.closed:
+        """Returns at once: one that hangs reads nothing, and its pipe is soon full.
+
+        Nothing happens where it has died.
+        """
+        if self.closed or (message == "wake" and self._wakes):
+            return
+        self._wakes = self._wakes or message == "wake"
+        self._outbox.put(message)
+
+    def _post(self) -> None:
+        while (message := self._outbox.get()) is not None:
+            if message == "wake":
+                self._wakes = False  # before it is sent: what comes from now on wakes again
             with suppress(OSError, ValueError):
                 self.pipe.send(message)
 
@@ -315,6 +330,7 @@ class _Process:
         """Close the pipe."""
         if not self.closed:
             self.closed = True
+            self._outbox.put(None)
             self.pipe.close()
 
 

@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +92,23 @@ def test_a_killed_worker_is_replaced_and_its_job_drawn(
     assert reasons == ["new", "its worker died (SIGKILL)"]
     own.cancel(job.id)
     assert own.wait(job.id, PATIENCE).state == "cancelled"
+    assert own.wait(own.submit(ask()).id, PATIENCE).state == "done"
+
+
+def test_a_worker_that_hangs_holds_up_nobody_who_has_news(
+    own: JobQueue, workers: Workers, ask: Ask
+) -> None:
+    (pid,) = workers.pids
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        telling = threading.Thread(
+            target=lambda: [own._tell("submitted", "any") for _ in range(20_000)], daemon=True
+        )
+        telling.start()
+        telling.join(PATIENCE)
+        assert not telling.is_alive()
+    finally:
+        os.kill(pid, signal.SIGCONT)
     assert own.wait(own.submit(ask()).id, PATIENCE).state == "done"
 
 
