@@ -3,7 +3,7 @@
     python benchmarks/server.py [--seconds 10] [--submits 800] [--jobs 9000] [--pictures 100000]
 
 Health and the cheap routes are asked by ``wrk`` (left out where it is not installed), submits by
-sixteen threads of this program, which share the machine with the server: their figures are lower
+eight threads of this program, which share the machine with the server: their figures are lower
 bounds. A real picture is one of the default model; everything else is the fake model's. While the
 queue is measured its worker is stopped (SIGSTOP), so that the length stays what it is. At 10,000
 unfinished jobs the next one is refused, so "full" leaves room for the submits that are measured.
@@ -42,6 +42,7 @@ from sfumato.jobs.tables import JOBS
 
 FEW = 100  # jobs: what a full queue is compared with
 CONNECTIONS = 16  # that never pause: what the server can take
+SUBMITTERS = 8  # threads of this program, as many as keep both cores busy
 VISITORS = 2  # of a machine that draws: a page and a program
 ASKED = {"prompt": "a red fox", "model": "fake", "width": 64, "height": 64}
 CHEAP = ("/healthz", "/readyz", "/api/v1/jobs", "/api/v1/pictures", "/api/v1/models", "/v1/models")
@@ -63,6 +64,7 @@ def main() -> None:
             "seconds": options.seconds,
             "submits": options.submits,
             "connections": CONNECTIONS,
+            "submitters": SUBMITTERS,
             "connections_while_drawing": VISITORS,
             "idle": measure_idle(place / "idle", options.seconds),
             "while_drawing": measure_while_drawing(place / "drawing", options.seconds),
@@ -195,7 +197,7 @@ class Server:
         return identity
 
     def submit_many(self, count: int) -> dict[str, float]:
-        """Durable submits over sixteen lines that stay open."""
+        """Durable submits over eight lines that stay open."""
         lines = threading.local()
         took: list[float] = []
 
@@ -206,8 +208,8 @@ class Server:
             self.submit(ASKED, lines.line)
             took.append(1000 * (time.perf_counter() - began))
 
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
-            list(pool.map(one, range(CONNECTIONS)))  # opens the lines
+        with ThreadPoolExecutor(SUBMITTERS) as pool:
+            list(pool.map(one, range(SUBMITTERS)))  # opens the lines
             took.clear()
             began = time.perf_counter()
             list(pool.map(one, range(count)))
