@@ -7,7 +7,6 @@ modules import NumPy, Pillow, rich and the engine only inside the functions that
 from __future__ import annotations
 
 import atexit
-import gc
 import importlib
 import os
 import sys
@@ -119,9 +118,23 @@ def run(args: list[str] | None = None) -> NoReturn:
     in the command itself end with 2, an interruption with 130, a bug in sfumato with 70.
     """
     _never_fail_to_print()
-    # a process that ends need not look for garbage once more: a tenth of a quick command's time
-    atexit.register(gc.freeze)
-    sys.exit(_run(args))
+    codes: list[int] = []
+    if args is None:  # the process is the command's own
+        atexit.register(_leave, codes)  # first in, last out
+    codes.append(_run(args))
+    sys.exit(codes[0])
+
+
+def _leave(codes: list[int]) -> None:
+    """End a process in which all is said and done, without taking its libraries apart.
+
+    That would be a tenth of a quick command's time.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    if codes:  # otherwise the interpreter has an error to tell
+        os._exit(codes[0])
 
 
 def _run(args: list[str] | None) -> int:
