@@ -1,7 +1,8 @@
 """Draw the contact sheets of the documentation.
 
     python evals/gallery.py            docs/gallery.png: the prompts marked "gallery"
-    python evals/gallery.py --all      and docs/prompts-sheet.webp: all 200 of them
+    python evals/gallery.py --all      and docs/prompts-sheet.webp: all 200 of them, and
+                                       docs/several-things.png: pictures of more than one thing
 
 One seed for every row and no second try: what the sheet shows is what a reader gets. A model deals
 its styles out by seed, so each row is of one style.
@@ -25,24 +26,38 @@ from sfumato.errors import SfumatoError
 
 GALLERY_COLUMNS, GALLERY_TILE = 8, 168
 SHEET_COLUMNS, SHEET_TILE = 14, 96
+SEVERAL_COLUMNS, SEVERAL_TILE = 4, 256
+SEVERAL = (
+    "three apples", "a cat and a dog", "a red apple and a green pear",
+    "two penguins and a snowman", "an owl above a book", "a purple elephant left of a green chair",
+    "five stars on a blue circle", "a fox and a rabbit on a yellow background",
+    "a rocket, a planet and a star", "a pizza between two hamburgers", "four pink hearts",
+    "glyph icons of a hammer and a wrench",
+)  # fmt: skip
 MAX_SHEET_BYTES = 1_500_000
 
 
 def draw_gallery(
-    prompts: Sequence[Prompt], model: str, seed: int, style: str | None
+    prompts: Sequence[Prompt],
+    model: str,
+    seed: int,
+    style: str | None,
+    *,
+    columns: int = GALLERY_COLUMNS,
+    tile: int = GALLERY_TILE,
 ) -> Image.Image:
     """The marked prompts, half of the cells on tinted tiles and half on the paper."""
     shown = [prompt for prompt in prompts if prompt.in_gallery]
-    drawings = _draw(shown, model, seed, style, GALLERY_COLUMNS)
+    drawings = _draw(shown, model, seed, style, columns)
     cells = [
-        Cell(picture=picture, caption=prompt.text, is_tinted=(i + i // GALLERY_COLUMNS) % 2 == 0)
+        Cell(picture=picture, caption=prompt.text, is_tinted=(i + i // columns) % 2 == 0)
         for i, (prompt, picture) in enumerate(zip(shown, drawings.pictures, strict=True))
     ]
     footer = (
         f"Drawn by {model} ({drawings.model_sha256[:12]}), prompts as written, first try: "
         f"seed {seed} in the first row, {seed + 1} in the next, and so on."
     )
-    return contact_sheet(cells, columns=GALLERY_COLUMNS, tile=GALLERY_TILE, footer=footer)
+    return contact_sheet(cells, columns=columns, tile=tile, footer=footer)
 
 
 def draw_sheet(prompts: Sequence[Prompt], model: str, seed: int, style: str | None) -> Image.Image:
@@ -103,6 +118,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path = asked.docs / "prompts-sheet.webp"
             path.write_bytes(encode_below(sheet, MAX_SHEET_BYTES))
             print(path, sheet.size)
+            several = [Prompt(text=text, section="single", in_gallery=True) for text in SEVERAL]
+            sizes = {"columns": SEVERAL_COLUMNS, "tile": SEVERAL_TILE}
+            sheet = draw_gallery(several, asked.model, asked.seed, asked.style, **sizes)
+            sheet.save(asked.docs / "several-things.png", optimize=True)
+            print(asked.docs / "several-things.png", sheet.size)
     except SfumatoError as error:
         print(error.one_line(), file=sys.stderr)
         return error.exit_code
