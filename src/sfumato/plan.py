@@ -70,6 +70,7 @@ def make_plan(
     if parsed.scene is not None:
         parts = lay_out(parsed.scene, Room.of(width, height, emblem))
         notes.append(say_layout(parsed.scene, parts))
+        notes.extend(_say_mixed_styles(parts, styles, spec, suggest_styles))
     return GenerationPlan(
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
@@ -238,6 +239,27 @@ def _suitable_styles(
     each = [suggest(thing.subject) for thing in parsed.scene.things]
     votes = Counter(style for styles in each for style in styles)
     return tuple(style for style in votes if votes[style] == max(votes.values()))
+
+
+def _say_mixed_styles(
+    parts: tuple[Part, ...],
+    styles: tuple[str, ...],
+    spec: ModelSpec,
+    suggest: Callable[[str], tuple[str, ...]] | None,
+) -> list[str]:
+    """What may not look like one hand drew it: things that were never shown in a drawn style."""
+    if suggest is None:
+        return []
+    notes = []
+    for part in parts:
+        shown = suggest(part.subject)
+        missing = [style for style in dict.fromkeys(styles) if style not in shown]
+        if missing:
+            notes.append(
+                f"{spec.name} was shown “{part.subject}” only as {listed(shown)}: it may not match "
+                f"the others as {listed(missing)}."
+            )
+    return notes
 
 
 def _known_style(style: str, spec: ModelSpec) -> str:

@@ -159,6 +159,21 @@ def test_a_plan_is_reproduced_from_the_same_request() -> None:
     assert plan_for("a red fox", seed=5) == plan_for("a red fox", seed=5)
 
 
+def test_things_that_may_not_match_in_style_are_told() -> None:
+    spec = replace(SPEC, capabilities=SPEC.capabilities | {"scene_planner"})
+
+    def suggest(subject: str) -> tuple[str, ...]:
+        return ("striped",) if subject == "cup" else ("flat",)
+
+    def notes(prompt: str, **options: Any) -> str:
+        request = GenerationRequest(prompt=prompt, seed=0, **options)
+        return " ".join(make_plan(request, spec, suggest_styles=suggest).notes)
+
+    told = "“cup” only as striped: it may not match the others as flat."
+    assert told in notes("a cup and a cookie", style="flat")
+    assert "match" not in notes("a pear and a cookie", style="flat")
+
+
 def test_styles_are_dealt_from_those_that_suit_the_subject() -> None:
     spec = fake.spec()
     request = GenerationRequest(prompt="a fox", num_images=4, seed=0)

@@ -49,7 +49,7 @@ def full(serve: Any, tmp_path: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_pictures_to_the_end(visit: Any, full: Any) -> None:
+def test_a_hundred_thousand_pictures_to_the_end(full: Any, visit: Any) -> None:
     page = visit("#/history", address=full.address, scripts=(NO_FILES,))
     page.set_default_timeout(120_000)
     expect(page.get_by_text("100,000 pictures")).to_be_visible()
