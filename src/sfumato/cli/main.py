@@ -44,6 +44,9 @@ COMMANDS = {
 }
 DEFAULT_COMMAND = "draw"
 
+#: What click 8.2 and later raise for a group without its command: its message is a page of help.
+_HELP_INSTEAD: Any = getattr(click.exceptions, "NoArgsIsHelpError", None)
+
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 
@@ -64,7 +67,13 @@ class LazyGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Anything that is no command and no option of the group is something to draw."""
+        """Anything that is no command and no option of the group is something to draw.
+
+        Nothing at all asks for the help, and is no mistake.
+        """
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help())
+            ctx.exit()
         own = {name for param in self.get_params(ctx) for name in param.opts}
         if args and args[0] not in COMMANDS and args[0] not in own:
             args = [DEFAULT_COMMAND, *args]
@@ -114,7 +123,8 @@ def cli() -> None:
 def run(args: list[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with the right exit code.
 
-    Every failure is one line on stderr: errors sfumato raises carry their own exit code, mistakes
+    Every failure is one line on stderr, but for a group without its command, which gets its help:
+    errors sfumato raises carry their own exit code, mistakes
     in the command itself end with 2, an interruption with 130, a bug in sfumato with 70.
     """
     _never_fail_to_print()
@@ -147,6 +157,10 @@ def _run(args: list[str] | None) -> int:
         say_error(error.one_line())
         return error.exit_code
     except click.UsageError as error:
+        if type(error) is _HELP_INSTEAD:
+            with suppress(BrokenPipeError):
+                click.echo(error.format_message(), err=True)
+            return error.exit_code
         say_error(_usage_line(error))
         return error.exit_code
     except click.ClickException as error:
