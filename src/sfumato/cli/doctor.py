@@ -95,7 +95,8 @@ def _model(name: str) -> Iterator[Examined]:
         from sfumato.generate import generate
 
         image = generate("a red apple", seed=1, model=name, width=512, height=512).images[0]
-        return f"drew 512×512, {image.findings[0].message if image.findings else 'looks fine'}"
+        height, width, _ = image.pixels.shape
+        return f"drew {width}×{height}"
 
     loaded = _attempt(f"model {name}", load)
     yield loaded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from sfumato.cli.speed import Speed, known_looking_speed, known_speed
 from sfumato.errors import MissingExtraError, ModelError
 from sfumato.models import spec_of
 from sfumato.registry import MODELS, PICTURE_TEXT_MODELS
+from sfumato.request import Finding
 
 Sfumato = Callable[..., Any]  # the fixture: its arguments in, what the call left behind out
 
@@ -143,6 +145,18 @@ def test_doctor_of_a_healthy_machine(sfumato: Sfumato, monkeypatch: pytest.Monke
     assert found["healthy"] is True
     drawn = next(f for f in found["findings"] if f["what"] == "drawing with fake")
     assert drawn["seconds"] > 0
+
+
+def test_doctor_says_that_it_drew_not_what_the_checks_found(
+    sfumato: Sfumato, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_fake(monkeypatch)
+    generation = importlib.import_module("sfumato.generate")  # the package shows the function
+    found = [Finding(check="near_copy", severity="note", message="Close to 'apple'.")]
+    monkeypatch.setattr(generation, "run_checks", lambda *looked_at: found)
+    lines = sfumato("doctor").text.splitlines()
+    (line,) = (line for line in lines if "drawing with fake" in line)
+    assert re.search(r"drew 512×512 \([\d.]+ s\)$", line)
 
 
 def test_doctor_names_what_is_broken_and_examines_the_rest(
