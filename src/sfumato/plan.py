@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ from sfumato.request import MAX_SEED, GenerationPlan, GenerationRequest, Part
 from sfumato.wording import listed
 
 DEFAULT_SIDE = 1024
+# how ``selection`` says that a picture was chosen; nobody chose its variations
+_ON_CHOOSING = re.compile(r"(Stopped early\. ?)?((Best|None) of \d+ |Drawn \d+ times |$)")
 VARIATION_STRENGTHS = {"subtle": 0.25, "strong": 0.6}  # shares of the way to another start
 
 
@@ -125,6 +128,7 @@ def vary_plan(
     towards = _resolve_variations(request)
     return replace(
         plan,
+        notes=tuple(note for note in plan.notes if not _ON_CHOOSING.match(note)),
         seeds=plan.seeds[:1] * num_images,
         styles=plan.styles[:1] * num_images,
         variation_seeds=towards,

@@ -242,7 +242,12 @@ for _name, _room, _summary, _caps in (
     ("asymmetry", "symmetry", "a drawing that should be symmetrical is not", {"prompt"}),
     ("symmetrical", "symmetry", "the left half is not the right one mirrored", {"opt-in"}),
     ("subject_mismatch", "meaning", "looks like something else than was asked", {"prompt", "each"}),
-    ("near_copy", "copies", "close to one training picture: which, whose, its licence", {"each"}),
+    (
+        "near_copy",
+        "copies",
+        "close to one training picture: which, whose, its licence",
+        {"each", "once"},
+    ),
     ("near_duplicate", "copies", "the same drawing as an earlier one of the batch", {"batch"}),
     # what needs an optional package
     ("misread_lettering", "lettering", "asked lettering does not read back", {"prompt"}),

@@ -113,5 +113,5 @@ def test_a_picture_from_elsewhere_needs_no_plan(picture: str) -> None:
 def test_every_check_says_what_it_looks_for(name: str) -> None:
     entry = CHECKS.get(name)
     assert entry.summary and not entry.summary.endswith(".")
-    assert entry.capabilities <= {"plan", "prompt", "words", "each", "batch", "opt-in"}
+    assert entry.capabilities <= {"plan", "prompt", "words", "once", "each", "batch", "opt-in"}
     assert ("extra" in entry.details) == ("modules" in entry.details)

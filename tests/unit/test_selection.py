@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import sfumato
 from sfumato import selection
 from sfumato.backends import fake
 from sfumato.errors import BackendError, Cancelled, ModelError, RequestError
+from sfumato.plan import vary_plan
 from sfumato.request import (
     MAX_SEED,
     Event,
@@ -255,6 +257,25 @@ def test_the_best_of_a_second_try_names_the_try(paint: Any, check: Any) -> None:
     (choice,) = result.choices
     assert result.images[0].seed == 8
     assert choice.why.startswith("Best of 4 sketches in 2 tries (seeds 5 to 8): seed 8, ")
+
+
+@pytest.mark.parametrize(
+    ("options", "faulty", "words"),
+    [
+        ({"best_of": 3}, (), "Best of 3 sketches"),
+        ({"best_of": 1, "retry": 2}, (5,), "Drawn 2 times"),
+        ({"best_of": 1, "retry": 2}, (5, 6, 7), "None of 3 drawings"),
+    ],
+)
+def test_how_a_picture_was_chosen_is_not_said_of_its_variations(
+    check: Any, options: dict[str, int], faulty: tuple[int, ...], words: str
+) -> None:
+    check(lambda seed: "error" if seed in faulty else None)
+    result = draw_until_good("a fox", **options, **SMALL)
+    plan = result.images[0].plan
+    kept = replace(plan, notes=("Best friends are drawn as friends.", *plan.notes))
+    assert plan.notes[-1] == result.choices[0].why and plan.notes[-1].startswith(words)
+    assert vary_plan(kept, strength=0.3, num_images=2).notes == kept.notes[:-1]
 
 
 # ---------------------------------------------------------------- events, stopping, errors

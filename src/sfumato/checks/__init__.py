@@ -4,6 +4,7 @@ A check is ``def name(look: Look) -> list[Finding]`` and one line in ``CHECKS``.
 
 - ``plan``: only for pictures that carry their plan; ``prompt``: a plan or words are enough.
 - ``words``: what it finds follows from the words: drawing again with another seed mends nothing.
+- ``once``: several pictures of a run may share what it finds: people are told once.
 - ``each``: of a picture of several things laid out, asked of each thing alone.
 - ``batch``: called ``name(look, earlier)``; compares the picture with those before it.
 - ``opt-in``: slow or seldom wanted; only run when named.

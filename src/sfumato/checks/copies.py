@@ -124,17 +124,25 @@ def near_copy(look: Look) -> list[Finding]:
     at = int(order[0])
     pack = int(known.pack_of[at])
     name = known.names[int(known.name_of[at])]
-    source = f"{known.packs[pack]} by {known.authors[pack]}, {known.licences[pack]}"
+    licence, author = known.licences[pack], known.authors[pack]
+    asks = f"asks to name {author}" if _asks_for_credit(licence) else "asks for no credit"
     return [
         Finding(
             check="near_copy",
             severity="note",
-            message=f"Close to {name!r} of {source} (distance {nearest:.2f}); "
-            "name its author where the licence asks for it, or draw another seed.",
+            message=f"Close to {name!r} of {known.packs[pack]}; its licence, {licence}, {asks}.",
             box=look.box(look.drawn),
             measure=nearest,
         )
     ]
+
+
+def _asks_for_credit(licence: str) -> bool:
+    """Whether who shows the picture has to name its author: ``licence`` is an SPDX identifier.
+
+    MIT, ISC and Apache ask that their text travels with the files, which is no credit line.
+    """
+    return licence.upper().startswith("CC-BY")
 
 
 def near_duplicate(look: Look, earlier: Earlier) -> list[Finding]:

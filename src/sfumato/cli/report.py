@@ -22,7 +22,7 @@ Voice = Literal["people", "json", "quiet"]
 class Reporter:
     """Says what was drawn, in one of three voices.
 
-    ``people``: a line a picture with its findings; what follows from the words is said once.
+    ``people``: a line a picture with its findings; what many pictures share is said once.
     ``json``: one object a line on stdout. ``quiet``: nothing; errors are not said here.
     """
 
@@ -47,11 +47,13 @@ class Reporter:
             self._print(json.dumps({**describe(image, path), **extra}, ensure_ascii=False))
         elif self.voice == "people":
             self._print(_line(image, path, choice))
+            said = set()
             for finding in image.findings:
-                if finding.message not in self._noted:
+                if finding.message not in self._noted | said:
                     self._print(f"  {finding.severity}: {finding.message}")
-                if _follows_from_words(finding.check):
-                    self._noted.add(finding.message)  # every seed has it: said once
+                said.add(finding.message)  # of several things of one picture: said once
+                if _is_said_once(finding.check):
+                    self._noted.add(finding.message)
             for note in image.plan.notes:
                 if note not in self._noted:
                     self._noted.add(note)
@@ -67,8 +69,9 @@ class Reporter:
         click.echo(text, err=self._on_stderr)
 
 
-def _follows_from_words(check: str) -> bool:
-    return any(entry.name == check and "words" in entry.capabilities for entry in CHECKS)
+def _is_said_once(check: str) -> bool:
+    """Whether many pictures of a run share what this check says: the words or a model cause it."""
+    return any(entry.name == check and entry.capabilities & {"words", "once"} for entry in CHECKS)
 
 
 def describe(image: GeneratedImage, path: Path | None) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def save_image(
     Args:
         image: the picture.
         path: a folder (it exists, or the path ends with a separator: then it is made), where the
-            file is called ``<prompt>-<seed>.<extension>``; or a file, whose suffix decides the
+            file is called ``<prompt>-<seed>.<extension>``, a variation
+            ``<prompt>-<seed>-v<its seed>.<extension>``; or a file, whose suffix decides the
             format and is added when missing. An existing file is kept: a number is added to the
             new one's name.
         options: how to write; ``changes`` are fields of ``WriteOptions`` that replace it.
@@ -56,7 +57,7 @@ def save_image(
 
     if asked.endswith(tuple(filter(None, (os.sep, os.altsep)))) or _is_folder(Path(asked)):
         entry = _format(chosen.format or _DEFAULT_FORMAT)
-        target = Path(asked, f"{slug(image.plan.prompt)}-{image.seed}.{_extension(entry)}")
+        target = Path(asked, f"{_stem(image)}.{_extension(entry)}")
         data = _encode(image, entry, chosen)
         _make_folder(target.parent)
         return write_new(data, target)
@@ -95,6 +96,11 @@ def slug(prompt: str) -> str:
         cut = words[: _SLUG_LENGTH + 1]  # end with a whole word when there is one
         words = (cut.rpartition("-")[0] or cut[:_SLUG_LENGTH]).strip("-")
     return words or "picture"
+
+
+def _stem(image: GeneratedImage) -> str:
+    variation = "".join(f"-v{seed}" for seed in image.plan.variation_seeds[:1])
+    return f"{slug(image.plan.prompt)}-{image.seed}{variation}"
 
 
 # ---------------------------------------------------------------- which format

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,9 +109,32 @@ class TestNearCopy:
     def test_a_copy_is_named_with_its_licence(self, known: Known, change: str) -> None:
         (found,) = near_copy(Look(CHANGES[change](drawing(7))))
         assert found.severity == "note"
-        assert "'drawing 7' of testpack by A. Designer, CC-BY-4.0" in found.message
+        assert found.message == (
+            "Close to 'drawing 7' of testpack; its licence, CC-BY-4.0, asks to name A. Designer."
+        )
         assert found.measure is not None
         assert found.measure < 0.17
+
+    @pytest.mark.parametrize(
+        ("licence", "asks"),
+        [
+            ("CC-BY-3.0", True),
+            ("CC-BY-SA-4.0", True),
+            ("CC0-1.0", False),
+            ("MIT", False),
+            ("Apache-2.0", False),
+            ("ISC", False),
+        ],
+    )
+    def test_the_licence_decides_whether_credit_is_asked(
+        self, known: Known, monkeypatch: pytest.MonkeyPatch, licence: str, asks: bool
+    ) -> None:
+        index = replace(known, licences=(licence,))
+        monkeypatch.setattr(copies, "load_index", lambda: index)
+        (found,) = near_copy(Look(drawing(7)))
+        assert licence in found.message
+        assert ("A. Designer" in found.message) == asks
+        assert ("asks for no credit" in found.message) != asks
 
     def test_another_drawing_is_none(self, known: Known) -> None:
         assert near_copy(Look(drawing(99))) == []

@@ -68,6 +68,19 @@ def test_what_follows_from_the_words_is_said_once(
     assert all(len(o["findings"]) == 2 for o in draw("a wug", "-n", "2", "--json").objects)
 
 
+def test_the_source_that_many_pictures_come_close_to_is_said_once(
+    draw: Sfumato, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = Finding(check="near_copy", severity="note", message="Close to a fox.")
+    part = Finding(check="vanishes", severity="note", message="It vanishes.")
+    story = importlib.import_module("sfumato.generate")
+    monkeypatch.setattr(story, "run_checks", lambda *_: (close, close, part, part))
+    outcome = draw("a fox", "--seed", "7", "-n", "3")
+    assert outcome.text.count("note: Close to a fox.") == 1
+    assert outcome.text.count("note: It vanishes.") == 3  # once a picture, whatever part it is of
+    assert all(len(o["findings"]) == 4 for o in draw("a fox", "-n", "2", "--json").objects)
+
+
 def test_json_is_one_object_a_picture(draw: Sfumato, folder: Path) -> None:
     outcome = draw("a red fox", "--seed", "7", "-n", "2", "--json")
     first, second = outcome.objects

@@ -29,6 +29,12 @@ def test_variations_share_the_seed_and_count_up_their_own(drawn: str, sfumato: S
     assert len(list(Path("near").iterdir())) == 3
 
 
+def test_files_are_named_by_the_variations_own_seed(drawn: str, sfumato: Sfumato) -> None:
+    assert sfumato("vary", drawn, "-n", "2", "--seed", "8", "-q", "-o", "near/").code == 0
+    names = sorted(path.name for path in Path("near").iterdir())
+    assert names == ["a-red-ball-5-v8.png", "a-red-ball-5-v9.png"]
+
+
 def test_strengths_have_names_and_numbers(drawn: str, sfumato: Sfumato) -> None:
     for given, stored in (("strong", 0.6), ("0.1", 0.1)):
         outcome = sfumato("vary", drawn, "-n", "1", "--strength", given, "--json")
