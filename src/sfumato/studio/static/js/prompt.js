@@ -80,7 +80,7 @@ export function PromptBox({ onDrawn }) {
         maxlength="10000"
         autocomplete="off"
         enterkeyhint="go"
-        placeholder="A red fox, a paper boat, a logo for a bakery…"
+        placeholder="A red fox, a logo for a bakery…"
         aria-describedby="prompt-help"
         value=${state.prompt}
         onInput=${set("prompt")}
