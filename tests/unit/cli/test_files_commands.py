@@ -45,6 +45,24 @@ def test_info_reads_every_format(draw: Sfumato, sfumato: Sfumato, format: str) -
     assert found["plan"]["seeds"] == [7]
 
 
+def test_info_tells_emblem_and_things(draw: Sfumato, sfumato: Sfumato) -> None:
+    prompt = "two red cats and an owl on a blue circle"
+    path = draw(prompt, "--size", "256", "--seed", "7", "--json").objects[0]["path"]
+    lines = [line.split(maxsplit=1) for line in sfumato("info", path).text.splitlines()]
+    told = [line[1] for line in lines if line[0] == "part"]
+    assert told == ["2 cats, red (#dc2f2f): top left and top right", "1 owl: bottom"]
+    assert ["emblem", "circle, blue (#2f6fde)"] in lines
+    assert "part" not in sfumato("info", path, "--json").json
+
+
+def test_info_tells_the_colour_and_nothing_that_was_not_asked(
+    draw: Sfumato, sfumato: Sfumato
+) -> None:
+    path = draw("a purple owl", "--seed", "7", "--json").objects[0]["path"]
+    keys = [line.split()[0] for line in sfumato("info", path).text.splitlines()]
+    assert "colour" in keys and "emblem" not in keys and "part" not in keys
+
+
 def test_info_says_whether_the_pixels_are_those_drawn(sfumato: Sfumato, fox: Path) -> None:
     assert "as they were drawn" in sfumato("info", "fox.png").text
     with Image.open(fox) as picture:
