@@ -19,9 +19,12 @@ from sfumato.errors import RequestError
 from sfumato.wording import counted
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from sfumato.gallery import Library, Picture, Query
 
 SHORT_ID = 8  # characters that the lists show; any command takes them for the whole
+_WIDE = 100  # columns of a terminal from which the lists show the time of day
 
 
 @click.group(
@@ -285,20 +288,30 @@ def _print_pictures(pictures: Iterable[Picture], *, ids: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(highlight=False, markup=False)
+    moment = "%Y-%m-%d %H:%M" if console.width >= _WIDE else "%Y-%m-%d"
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("id", "made", "size", "rating", "model", "prompt", "labels"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    table.add_column("id", no_wrap=True)  # to be copied: all others give way to it
+    for heading in ("made", "size", "rating", "model", "prompt", "labels"):
+        table.add_column(_line(heading))
     for picture in pictures:
-        table.add_row(
-            picture.id[-SHORT_ID:],
-            f"{picture.created_at.astimezone():%Y-%m-%d %H:%M}",
+        cells = (
+            picture.created_at.astimezone().strftime(moment),
             f"{picture.width}×{picture.height}",
             ("♥ " if picture.favourite else "") + "★" * picture.rating,
             printable(picture.model or ""),
             printable(picture.prompt or picture.original_name or ""),
             printable(", ".join((*picture.tags, *picture.collections))),
         )
+        table.add_row(picture.id[-SHORT_ID:], *map(_line, cells))
     if table.row_count:
-        Console(highlight=False, markup=False).print(table)
+        console.print(table)
     else:
         click.echo("No picture matches.", err=True)
+
+
+def _line(words: str) -> Text:
+    """Words in a cell of a table that are cut, not wrapped, where the room is narrow."""
+    from rich.text import Text
+
+    return Text(words, no_wrap=True, overflow="ellipsis")

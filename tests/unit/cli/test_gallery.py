@@ -91,6 +91,17 @@ def test_lists_and_searches_show_what_is_there(sfumato: Invoke, filled: list[str
     assert sfumato("gallery", "search", "--shows", "a", "--like", "b").code == 2
 
 
+@pytest.mark.parametrize("columns", ["20", "40", "80"])
+def test_ids_are_whole_enough_for_the_other_commands_in_any_width(
+    sfumato: Invoke, filled: list[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    label = "a label of many words that takes all the room there is in a row"
+    assert sfumato("gallery", "tag", label, *filled).code == 0
+    monkeypatch.setenv("COLUMNS", columns)
+    rows = sfumato("gallery", "list").text.splitlines()[1:]
+    assert sorted(row.split()[0] for row in rows) == sorted(one[-8:] for one in filled)
+
+
 def test_marks_are_set_and_taken_away(sfumato: Invoke, filled: list[str]) -> None:
     owl, fox = filled
     assert sfumato("gallery", "rate", "4", fox[-8:]).text == "1 picture changed.\n"
