@@ -65,16 +65,35 @@ def drifts(look: Look) -> list[tuple[str, str, str, float]]:
 
 def palette_drift(look: Look) -> list[Finding]:
     """A colour that was asked for came out as another shade."""
+    several = look.asked is not None and look.asked.parts  # each has a tint, all have one ground
+    return _moved(look, "drawing") + (of_each(_moved_in_thing, look) if several else [])
+
+
+def _moved_in_thing(look: Look) -> list[Finding]:
+    return _moved(look, "drawing" if look.asked is None else look.asked.subject)
+
+
+def _moved(look: Look, drawing: str) -> list[Finding]:
+    """What came out as another shade; the ``drawing`` is called so."""
     moved = [drift for drift in drifts(look) if drift[3] > _DRIFT]
     # a tint that is not there at all is ``wrong_colour``
     moved = [drift for drift in moved if drift[0] != "drawing" or not wrong_colour(look)]
-    several = look.asked is not None and look.asked.parts  # each has a tint, all have one ground
+    tint_name = None if look.asked is None else look.asked.tint_name
     return [
         Finding(
             check="palette_drift",
             severity="warning" if what == "ground" else "note",
-            message=f"The {what} was to be {asked} and is {shade}.",
+            message=f"The ground {_shades(asked, shade)}."
+            if what == "ground"
+            else f"The {drawing} {_shades(asked, shade, tint_name)}.",
             measure=round(gap, 4),
         )
         for what, asked, shade, gap in moved
-    ] + (of_each(palette_drift, look) if several else [])
+    ]
+
+
+def _shades(asked: str, shade: str, name: str | None = None) -> str:
+    """Two colours in words and as codes; ``name`` is how the asked one was called."""
+    name, found = name or basic_name(rgb_of(asked)), basic_name(rgb_of(shade))
+    another = "another " if found == name else ""
+    return f"was to be {name} ({asked}) and is {another}{found} ({shade})"

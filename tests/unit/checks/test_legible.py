@@ -94,14 +94,18 @@ class TestPaletteDrift:
     def test_the_ground(self) -> None:
         picture = laid_on(owl(), (60, 110, 200))
         (found,) = colour.palette_drift(Look(picture, plan_of(background="#2f6fde")))
-        assert "The ground was to be #2f6fde and is #3c6ec8" in found.message
+        assert found.message == (
+            "The ground was to be blue (#2f6fde) and is another blue (#3c6ec8)."
+        )
         assert found.severity == "warning"
 
     def test_the_drawing(self) -> None:
         turned = disc(colour="blue")
         turned[..., :3] = (70, 120, 222)
         (found,) = colour.palette_drift(Look(turned, tinted("blue")))
-        assert found.severity == "note" and "The drawing was to be" in found.message
+        assert found.severity == "note" and found.message == (
+            "The drawing was to be blue (#2f6fde) and is another blue (#4678de)."
+        )
 
     def test_another_colour_altogether_is_wrong_colour(self) -> None:
         look = Look(disc(colour="orange"), tinted("blue"))

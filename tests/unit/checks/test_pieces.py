@@ -114,7 +114,7 @@ def test_a_shade_is_told_of_each_thing_and_the_ground_once(emblem: Emblem | None
     shifted = pixels.copy()
     shifted[(pixels[..., :3] == rgb_of(parse_colour("green"))).all(axis=2), :3] = (40, 190, 60)
     (found,) = palette_drift(Look(shifted, plan))
-    assert "drawing was to be" in found.message
+    assert found.message == "The box was to be green (#3aa652) and is another green (#28be3c)."
 
 
 def test_what_is_said_of_a_piece_lies_in_the_whole_picture() -> None:
