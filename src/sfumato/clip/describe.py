@@ -15,7 +15,7 @@ from sfumato.clip.appearance import Appearance, measure
 from sfumato.clip.base import PictureTextModel
 from sfumato.clip.labels import probabilities
 from sfumato.clip.vocabulary import Vocabulary
-from sfumato.wording import listed, with_article
+from sfumato.wording import listed, plural, with_article
 
 __all__ = ["Description", "Subject", "describe", "describe_words", "name_subjects"]
 
@@ -126,15 +126,24 @@ def _prompts(names: list[str], seen: Appearance, style: str, ground: str) -> tup
 
 
 def _counted(name: str, count: int, tint: str) -> str:
-    words = _tinted(name, tint)
-    if 2 <= count < len(_NUMBERS):
-        return f"{_NUMBERS[count]} {words} side by side"
-    return with_article(words)
+    if 2 <= count < len(_NUMBERS) and not _is_counted(name):
+        return f"{_NUMBERS[count]} {_tinted(plural(name), tint)} side by side"
+    return with_article(_tinted(name, tint))
+
+
+def _is_counted(name: str) -> bool:
+    """Whether a name begins with a number of its own, as "three leaves" and "eight ball" do."""
+    return name.split()[0] in _NUMBERS
 
 
 def _tinted(name: str, tint: str) -> str:
-    """ "red" and "apple" to "red apple"; an orange is not an "orange orange"."""
-    return name if not tint or tint in name.split() else f"{tint} {name}"
+    """ "red" and "apple" to "red apple"; an orange is no "orange orange"."""
+    if not tint or tint in name.split():
+        return name
+    if _is_counted(name) and with_article(name) == name:  # several: "three orange leaves"
+        number, _, things = name.partition(" ")
+        return f"{number} {tint} {things}"
+    return f"{tint} {name}"
 
 
 def _joined(*parts: str) -> str:

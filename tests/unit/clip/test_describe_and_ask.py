@@ -60,6 +60,23 @@ def test_its_prompts_are_understood_by_the_planner() -> None:
     assert parsed.background == "#ffffff"
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("apple", "two blue apples side by side", "blue apple icon"),
+        ("three leaves", "three blue leaves", "three blue leaves icon"),
+        ("eight ball", "a blue eight ball", "blue eight ball icon"),
+    ],
+)
+def test_several_are_counted_once(name: str, first: str, second: str) -> None:
+    model = load("fake")
+    two = np.maximum(disc(BLUE, x=0.25), disc(BLUE, x=0.75))
+    found = describe(two, model, Vocabulary((name,), embed_labels((name,), model, TEMPLATES)))
+    assert found.count == 2
+    assert found.prompts[0].startswith(f"{first}, one-colour glyph")
+    assert found.prompts[1] == second
+
+
 def test_a_blank_picture_is_described_as_such() -> None:
     found = describe(np.zeros((64, 64, 4), np.uint8), load("fake"), vocabulary())
     assert found.prompts == ("nothing",)
