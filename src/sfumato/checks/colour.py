@@ -94,6 +94,8 @@ def _moved(look: Look, drawing: str) -> list[Finding]:
 
 def _shades(asked: str, shade: str, name: str | None = None) -> str:
     """Two colours in words and as codes; ``name`` is how the asked one was called."""
-    name, found = name or basic_name(rgb_of(asked)), basic_name(rgb_of(shade))
+    if name is None or name.startswith("#"):
+        name = basic_name(rgb_of(asked))
+    found = basic_name(rgb_of(shade))
     another = "another " if found == name else ""
     return f"was to be {name} ({asked}) and is {another}{found} ({shade})"

@@ -89,7 +89,9 @@ def _coloured(name: str | None, code: str) -> str:
     """A colour by the name it was asked for, or else by its basic one, and its code."""
     from sfumato.colours import basic_name, rgb_of
 
-    return f"{name or basic_name(rgb_of(code))} ({code})"
+    if name is None or name.startswith("#"):
+        name = basic_name(rgb_of(code))
+    return f"{name} ({code})"
 
 
 def _places(parts: Sequence[Part]) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pictures_to_check import disc, laid_on, owl, plan_of, tinted
 from PIL import Image
 
 from sfumato.checks import Look, colour, drawing, legible
+from sfumato.request import Emblem
 
 
 def faded(towards: tuple[int, int, int], left: float) -> np.ndarray:
@@ -22,6 +25,12 @@ def small_in_its_canvas(size: int) -> np.ndarray:
     corner = (512 - size) // 2
     pixels[corner : corner + size, corner : corner + size] = owl(size)
     return pixels
+
+
+def over_clear(below: np.ndarray, above: np.ndarray) -> np.ndarray:
+    sheet = Image.fromarray(below)
+    sheet.alpha_composite(Image.fromarray(above))
+    return np.array(sheet)
 
 
 class TestLowContrast:
@@ -59,6 +68,32 @@ class TestVanishes:
 
     def test_a_many_coloured_owl_shows_everywhere(self) -> None:
         assert legible.vanishes(Look(owl())) == []
+
+    def test_inside_a_ring_is_as_clear_as_the_page(self) -> None:
+        y, x = np.mgrid[:512, :512] - 256
+        pixels = disc(90, colour="white")
+        pixels[(np.hypot(x, y) < 240) & (np.hypot(x, y) > 200)] = (29, 47, 99, 255)
+        ring = Emblem(shape="ring", colour="#1d2f63")
+        (found,) = legible.vanishes(Look(pixels, tinted("white", emblem=ring)))
+        assert "On light pages the drawing vanishes" in found.message
+        assert (
+            legible.vanishes(Look(pixels, tinted("white", emblem=replace(ring, shape="circle"))))
+            == []
+        )
+
+    @pytest.mark.parametrize(("asked", "said"), [("white", True), ("green", False)])
+    def test_white_petals_on_a_green_stalk_count_where_white_was_asked(
+        self, asked: str, said: bool
+    ) -> None:
+        rose = disc(120, y=180, colour="white")
+        rose[280:480, 240:272] = (30, 120, 40, 255)
+        found = legible.vanishes(Look(rose, tinted(asked)))
+        assert ["On light pages" in one.message for one in found] == [True] * said
+
+    def test_a_line_around_is_enough_to_be_seen(self) -> None:
+        lined = over_clear(disc(190, colour="gray"), disc(180, colour="white"))
+        assert legible.contrast_with(Look(lined), "#ffffff") < 1.3
+        assert legible.vanishes(Look(lined, tinted("white"))) == []
 
     def test_ratios_are_those_of_the_standard(self) -> None:
         black = disc(colour="black")
@@ -106,6 +141,13 @@ class TestPaletteDrift:
         assert found.severity == "note" and found.message == (
             "The drawing was to be blue (#2f6fde) and is another blue (#4678de)."
         )
+
+    def test_a_colour_given_as_a_code_gets_its_name(self) -> None:
+        turned = disc(colour="blue")
+        turned[..., :3] = (70, 120, 222)
+        plan = plan_of(prompt="a disc in #2f6fde", tint="#2f6fde", tint_name="#2f6fde")
+        (found,) = colour.palette_drift(Look(turned, plan))
+        assert "was to be blue (#2f6fde)" in found.message
 
     def test_another_colour_altogether_is_wrong_colour(self) -> None:
         look = Look(disc(colour="orange"), tinted("blue"))
