@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from click.core import ParameterSource
 
 from sfumato.cli.report import print_json
 from sfumato.errors import RequestError, StorageError
-from sfumato.wording import counted
+from sfumato.wording import counted, listed
 
 if TYPE_CHECKING:
     from sfumato.gallery import Library
@@ -199,11 +200,13 @@ def import_(
 ) -> None:
     """Copy pictures (png, webp, jpeg) into the library, with the recipes they carry.
 
-    Folders are searched through. Files stay where they are; one whose very bytes the library
-    holds is not copied again, so an interrupted import can simply be run again.
+    Folders are searched through; pictures of other kinds in them are passed over, and counted.
+    Files stay where they are; one whose very bytes the library holds is not copied again, so an
+    interrupted import can simply be run again.
     """
     failed: list[dict[str, str]] = []
-    files = _files(paths, failed)
+    passed_over: Counter[str] = Counter()
+    files = _files(paths, failed, passed_over)
     library = opened()
     new: list[str] = []
     known: list[str] = []
@@ -219,9 +222,13 @@ def import_(
                 (new if is_new else known).append(picture.id)
             move(number, len(files))
     if as_json:
-        print_json({"imported": new, "known": known, "failed": failed})
+        print_json(
+            {"imported": new, "known": known, "failed": failed, "passed_over": dict(passed_over)}
+        )
     elif not quiet:
         click.echo(f"{counted(len(new), 'picture')} imported, {len(known)} known before.")
+        if passed_over:
+            click.echo(_say_passed_over(passed_over))
     if failed and not as_json:
         for failure in failed:
             click.echo(failure["error"], err=True)
@@ -373,8 +380,18 @@ def _say(count: int, done: str, as_json: bool) -> None:
         click.echo(f"{counted(count, 'picture')} {done}.")
 
 
-def _files(paths: tuple[Path, ...], failed: list[dict[str, str]]) -> list[Path]:
+def _say_passed_over(kinds: Counter[str]) -> str:
+    number, named = kinds.total(), listed(sorted(kinds))
+    return f"{counted(number, 'file')} passed over ({named}): a library holds png, webp and jpeg."
+
+
+def _files(
+    paths: tuple[Path, ...], failed: list[dict[str, str]], passed_over: Counter[str]
+) -> list[Path]:
     """Every picture file below the paths, in order; inner folders that cannot be read ``failed``.
+
+    Pictures of kinds that a library does not hold are counted in ``passed_over``, unless they were
+    named themselves.
 
     Raises: StorageError: a path is not there, or a folder that was named cannot be read.
     """
@@ -387,7 +404,11 @@ def _files(paths: tuple[Path, ...], failed: list[dict[str, str]]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = find_pictures(path, on_error=skip)
-            found += [file for file in inside if file.suffix.lower() in _KEPT]
+            for file in inside:
+                if file.suffix.lower() in _KEPT:
+                    found.append(file)
+                else:
+                    passed_over[file.suffix[1:].lower()] += 1
         elif path.exists():
             found.append(path)
         else:

@@ -52,6 +52,22 @@ def test_importing_again_copies_nothing(sfumato: Invoke, pictures: Path, filled:
     assert sfumato("gallery", "import", "nowhere").code == 6
 
 
+def test_pictures_of_other_kinds_are_passed_over_and_said_so(
+    sfumato: Invoke, pictures: Path
+) -> None:
+    for name in ("fox.svg", "owl.SVG", "fox.ico"):
+        (pictures / name).write_bytes(b"")
+    outcome = sfumato("gallery", "import", str(pictures))
+    assert outcome.code == 0
+    assert outcome.text == (
+        "2 pictures imported, 0 known before.\n"
+        "3 files passed over (ico and svg): a library holds png, webp and jpeg.\n"
+    )
+    again = sfumato("gallery", "import", str(pictures), "--json").json
+    assert again["passed_over"] == {"svg": 2, "ico": 1}
+    assert sfumato("gallery", "import", str(pictures), "--quiet").text == ""
+
+
 def test_what_cannot_be_looked_into_is_named_and_hidden_folders_are_passed_over(
     sfumato: Invoke, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
