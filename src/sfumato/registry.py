@@ -228,7 +228,7 @@ for _name, _room, _summary, _caps in (
     ("wrong_colour", "colour", "the asked colour is not the main one", {"prompt", "each"}),
     ("palette_drift", "colour", "an asked colour came out as another shade", {"prompt"}),
     ("low_contrast", "legible", "the drawing hardly stands out from its ground", set()),
-    ("vanishes", "legible", "not to be seen on light, or on dark, pages", set()),
+    ("vanishes", "legible", "not to be seen on light, or on dark, pages", {"each"}),
     ("illegible", "legible", "cannot be made out at 16 or 32 pixels", set()),
     ("blur", "noise", "even the crispest edges are soft", set()),
     ("jpeg_noise", "noise", "JPEG's ringing around the edges of flat art", set()),

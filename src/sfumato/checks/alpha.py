@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sfumato.checks.legible import LIGHT, asked_to_vanish
 from sfumato.checks.look import Look
 from sfumato.request import Finding
 
@@ -95,6 +96,8 @@ def halo(look: Look) -> list[Finding]:
     if found is None or found[0] < _RIMMED:
         return []
     share, lighter, where = found
+    if lighter <= 0 and look.plan is not None and asked_to_vanish(look, LIGHT):
+        return []  # the line that white drawings get, thin where many stand on one canvas
     kind = "light" if lighter > 0 else "dark"
     return [
         Finding(

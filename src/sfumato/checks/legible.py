@@ -8,15 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sfumato.checks.look import SHADE, Look, colour_distance
+from sfumato.checks.look import SHADE, Look, colour_distance, spread
 from sfumato.colours import rgb_of
 from sfumato.request import Finding
 
-__all__ = ["contrast_with", "illegible", "low_contrast", "survival", "vanishes"]
+__all__ = [
+    "LIGHT",
+    "asked_to_vanish",
+    "contrast_with",
+    "illegible",
+    "low_contrast",
+    "survival",
+    "vanishes",
+]
 
-_PAGES = (("light", "#ffffff"), ("dark", "#111111"))
+LIGHT = "#ffffff"
+_PAGES = (("light", LIGHT), ("dark", "#111111"))
 _CONTRASTY = 90  # percentile: the tenth of the drawing that stands out most carries it
 _FAINT = 1.3  # WCAG ratio, 1 to 21, of that tenth; a pale yellow on white has 1.4
+_MOSTLY, _PARTLY = 0.5, 0.2  # of the outline in the page's colour
 _DETAILS = 0.25  # of the drawing's square: less, in the ground's own colour, is eyes without a cat
 
 _REFERENCE = 128  # pixels: what the drawing looks like where nothing is lost
@@ -46,10 +56,24 @@ def contrast_with(look: Look, ground: str) -> float:
     drawn = look.small[::2, ::2][look.drawn[::2, ::2]][:, :3]
     if len(drawn) == 0:
         return 1.0
+    return float(np.percentile(_ratios(drawn, ground), _CONTRASTY))
+
+
+def asked_to_vanish(look: Look, ground: str) -> bool:
+    """Whether the words ask for the drawing, or a thing of it, in nearly the colour ``ground``."""
+    if look.asked is None:
+        return False
+    tints = (look.asked.tint, *(part.tint for part in look.asked.parts))
+    asked = [rgb_of(tint) for tint in tints if tint is not None]
+    return bool(asked) and float(_ratios(np.array(asked, np.uint8), ground).min()) < _FAINT
+
+
+def _ratios(rgb: NDArray[np.uint8], ground: str) -> NDArray[np.float64]:
+    """(n, 3) sRGB to WCAG contrast ratios with ``ground``."""
     behind = float(luminance(np.array(rgb_of(ground), np.uint8))) + 0.05
-    light = luminance(drawn) + 0.05
-    ratio = np.maximum(light, behind) / np.minimum(light, behind)
-    return float(np.percentile(ratio, _CONTRASTY))
+    light = luminance(rgb) + 0.05
+    ratios: NDArray[np.float64] = np.maximum(light, behind) / np.minimum(light, behind)
+    return ratios
 
 
 def low_contrast(look: Look) -> list[Finding]:
@@ -76,22 +100,41 @@ def _faint(message: str, ratio: float) -> Finding:
 
 
 def vanishes(look: Look) -> list[Finding]:
-    """A transparent drawing that cannot be seen on light, or on dark, pages."""
-    if not look.transparent or not look.has_drawing or look.grounds:
+    """A transparent drawing that cannot be seen on light, or on dark, pages.
+
+    The inside of a ring is clear. White petals on a green stalk count where white was asked for,
+    so that other pictures may have their highlights; what has a line around it is seen.
+    """
+    emblem = None if look.asked is None else look.asked.emblem
+    if not look.transparent or not look.has_drawing or look.ground is not None:
+        return []
+    if emblem is not None and emblem.shape != "ring":
         return []
     found = []
     for page, ground in _PAGES:
-        ratio = contrast_with(look, ground)
-        if ratio < _FAINT:
-            found.append(
-                Finding(
-                    check="vanishes",
-                    severity="note",
-                    message=f"On {page} pages the drawing vanishes: contrast {ratio:.2f}:1.",
-                    measure=round(ratio, 3),
-                )
+        ratio, lost = contrast_with(look, ground), _lost_outline(look, ground)
+        if ratio < _FAINT and lost > _MOSTLY:
+            message = f"On {page} pages the drawing vanishes: contrast {ratio:.2f}:1."
+        elif lost > _PARTLY and asked_to_vanish(look, ground):
+            message = f"On {page} pages {lost:.0%} of the drawing's outline vanishes."
+        else:
+            continue
+        found.append(
+            Finding(
+                check="vanishes",
+                severity="note",
+                message=message,
+                box=look.box(look.drawn),
+                measure=round(ratio, 3),
             )
+        )
     return found
+
+
+def _lost_outline(look: Look, page: str) -> float:
+    """Which part of the drawing's outline hardly differs from ``page``, 0 to 1."""
+    outline = look.small[look.drawn & spread(~look.drawn)][:, :3]
+    return float((_ratios(outline, page) < _FAINT).mean()) if len(outline) else 0.0
 
 
 def survival(look: Look, side: int) -> float | None:

@@ -47,7 +47,7 @@ class Reporter:
             self._print(json.dumps({**describe(image, path), **extra}, ensure_ascii=False))
         elif self.voice == "people":
             self._print(_line(image, path, choice))
-            said = set()
+            said: set[str] = set()
             for finding in image.findings:
                 if finding.message not in self._noted | said:
                     self._print(f"  {finding.severity}: {finding.message}")

@@ -21,10 +21,12 @@ from sfumato.finish.compose import (
     Canvas,
     Laid,
     Placement,
+    are_pale,
     document,
     glyph_colour,
     keyline_colour,
     opposite,
+    pale_keyline_colour,
     place,
     render,
 )
@@ -133,11 +135,15 @@ def _tint_for(layers: Layers, plan: GenerationPlan) -> Tint | None:
 
 
 def _keyline(layers: Layers, plan: GenerationPlan) -> Shape | None:
-    """The drawing's silhouette in the colour of the line around it, where one is needed."""
-    if plan.emblem is None:
-        return None
-    colour = keyline_colour(layers.colours, layers.shares, plan.emblem)
+    """The silhouette that gets a line around it, in the line's colour, where one is needed."""
+    around, colour = layers, None
+    if plan.emblem is not None and plan.emblem.shape != "ring":
+        colour = keyline_colour(layers.colours, layers.shares, plan.emblem)
+    elif plan.background == "transparent" and plan.tint is not None:
+        # a coloured stalk below white petals shows on any page: the line is the petals' alone
+        around = layers.only(are_pale(layers.colours))
+        colour = pale_keyline_colour(layers.colours, layers.shares, plan.tint)
     if colour is None:
         return None
-    silhouette = trace(layers.silhouette())
+    silhouette = trace(around.silhouette())
     return replace(silhouette[0], colour=rgb_of(colour)) if silhouette else None

@@ -26,10 +26,12 @@ __all__ = [
     "Canvas",
     "Laid",
     "Placement",
+    "are_pale",
     "document",
     "glyph_colour",
     "keyline_colour",
     "opposite",
+    "pale_keyline_colour",
     "place",
     "render",
 ]
@@ -39,6 +41,10 @@ _OVERSHOOT = 1.01  # a scene goes a little past the edges, so that no soft borde
 MOST_ENLARGED = 1.8  # a drawing that is meant to be small stays small
 _PAPER, _INK = "#ffffff", "#24262b"
 _KEYLINE = 26.0  # units: half of it shows around the drawing
+_PENCIL = "#8a9099"  # around white: WCAG contrast 3.2 with white pages, 5.9 with dark ones
+_WHITISH = 0.9  # Oklab lightness from which a colour hardly shows on a white page
+_SHADED, _COLOURLESS = 0.75, 0.05  # Oklab lightness and chroma of white's own shades
+_RUNS_OUT = 0.12  # of the drawing's area: less, in the ground's colour, is a detail
 _ALIKE = 0.14  # Oklab distance below which two neighbouring areas run together
 
 
@@ -117,9 +123,33 @@ def keyline_colour(
         return None  # inside a ring the drawing stands on the ground
     ground = evenly(srgb_to_oklab(np.array(rgb_of(emblem.colour), np.uint8)))
     distance = np.sqrt(((evenly(srgb_to_oklab(colours)) - ground) ** 2).sum(axis=1))
-    if float(shares[distance < _ALIKE].sum()) < 0.12:
+    if float(shares[distance < _ALIKE].sum()) < _RUNS_OUT:
         return None
     return opposite(emblem.colour)
+
+
+def pale_keyline_colour(
+    colours: NDArray[np.uint8], shares: NDArray[np.float64], tint: str
+) -> str | None:
+    """The colour of a thin line around a drawing asked for in white on a clear canvas, or ``None``.
+
+    Args:
+        colours: (k, 3) sRGB of the drawing. shares: (k,) of its area. tint: the asked colour.
+    """
+    if _lightness(np.array(rgb_of(tint), np.uint8)) < _WHITISH:
+        return None
+    return _PENCIL if float(shares[_lightness(colours) > _WHITISH].sum()) > _RUNS_OUT else None
+
+
+def are_pale(colours: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of (k, 3) colours are white or its shades, which a line around white includes."""
+    lab = srgb_to_oklab(colours)
+    return np.asarray((lab[..., 0] > _SHADED) & (np.hypot(lab[..., 1], lab[..., 2]) < _COLOURLESS))
+
+
+def _lightness(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Oklab lightness of (..., 3) sRGB."""
+    return np.asarray(srgb_to_oklab(colours)[..., 0])
 
 
 def glyph_colour(emblem: Emblem) -> str:

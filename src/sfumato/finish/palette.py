@@ -49,6 +49,10 @@ class Layers:
         whole = self.cover.sum(axis=0, keepdims=True)[:count]
         return Layers(np.zeros((count, 3), np.uint8), np.ones(count), whole)
 
+    def only(self, chosen: NDArray[np.bool_]) -> Layers:
+        """The chosen (k,) of the layers; the rest is clear. Shares stay those of the whole."""
+        return Layers(self.colours[chosen], self.shares[chosen], self.cover[chosen])
+
     def recoloured(self, colours: NDArray[np.uint8]) -> Layers:
         """The same areas in other colours, (k, 3); areas that came out alike become one."""
         even = evenly(srgb_to_oklab(colours))

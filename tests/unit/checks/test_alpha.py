@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictures_to_check import laid_on, owl, plan_of
+from pictures_to_check import disc, laid_on, owl, plan_of, tinted
 from PIL import Image, ImageFilter
 
 from sfumato.checks import Look, alpha
@@ -32,6 +32,14 @@ class TestHalo:
 
     def test_the_wide_rim_of_a_sticker_is_drawn_on_purpose(self) -> None:
         assert alpha.halo(Look(cut_out((255, 255, 255), 9))) == []
+
+    def test_the_thin_line_around_a_white_drawing_is_no_fringe(self) -> None:
+        pixels = disc(96, colour="gray")
+        inner = disc(93, colour="white")
+        pixels[inner[..., 3] > 127] = 255
+        assert [one.check for one in alpha.halo(Look(pixels))] == ["halo"]
+        assert alpha.halo(Look(pixels, tinted("white"))) == []
+        assert alpha.halo(Look(pixels, tinted("red"))) != []
 
 
 class TestOpaqueGround:

@@ -91,7 +91,7 @@ class TestVanishes:
         assert ["On light pages" in one.message for one in found] == [True] * said
 
     def test_a_line_around_is_enough_to_be_seen(self) -> None:
-        lined = over_clear(disc(190, colour="gray"), disc(180, colour="white"))
+        lined = over_clear(disc(186, colour="gray"), disc(180, colour="white"))
         assert legible.contrast_with(Look(lined), "#ffffff") < 1.3
         assert legible.vanishes(Look(lined, tinted("white"))) == []
 

@@ -67,6 +67,14 @@ def test_a_clean_pair_is_passed_in_silence() -> None:
         assert [finding for finding in found if finding.check not in known] == []
 
 
+@pytest.mark.parametrize(("second", "said"), [("white", 1), ("green", 0)])
+def test_one_thing_that_vanishes_on_white_pages_is_told(second: str, said: int) -> None:
+    found = run_checks(painted("red", second), two("red", second))
+    lost = [finding for finding in found if finding.check == "vanishes"]
+    assert len(lost) == said
+    assert all(finding.box is not None and finding.box[0] > SIDE / 2 for finding in lost)
+
+
 @pytest.mark.parametrize(
     ("colours", "missing"),
     [(("red", "green"), False), ((None, "green"), True), (("red", None), True)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -114,6 +115,47 @@ def test_an_orange_drawing_on_orange_gets_a_line_around(face: Pixels, make_plan:
     plan = make_plan(emblem=Emblem(shape="square", colour="#f58a1f"))
     svg = finish([face], plan).svg
     assert svg is not None and 'stroke="#ffffff"' in svg
+
+
+def pale_face(face: Pixels) -> Pixels:
+    pixels = face.copy()
+    pixels[face[..., 0] > 128, :3] = 255
+    return pixels
+
+
+def has_line(pixels: Pixels) -> bool:
+    """Whether the outline is in the middle grey that is drawn around white."""
+    return bool((np.abs(pixels[..., :3].astype(int) - (138, 144, 153)).max(axis=2) < 4).any())
+
+
+@pytest.mark.parametrize("kind", ["vector", "raster"])
+@pytest.mark.parametrize(
+    ("changes", "lined"),
+    [
+        ({"tint": "#ffffff"}, True),
+        ({"tint": "#ffffff", "emblem": Emblem(shape="ring", colour="#1d2f63")}, True),
+        ({"tint": "#ffffff", "emblem": Emblem(shape="circle", colour="#1d2f63")}, False),
+        ({"tint": "#ffffff", "background": "#1d2f63"}, False),
+        ({"tint": "#dc2f2f"}, False),
+        ({}, False),
+    ],
+)
+def test_white_gets_a_line_where_it_was_asked_for_on_a_clear_canvas(
+    kind: str, changes: dict[str, Any], lined: bool, face: Pixels, make_plan: MakePlan
+) -> None:
+    finished = finish([pale_face(face)], make_plan(finish=kind, **changes))
+    assert has_line(finished.pixels) is lined
+
+
+def test_the_line_is_around_the_white_alone(make_plan: MakePlan) -> None:
+    """A white ball on a green pole: the pole shows on any page."""
+    y, x = np.mgrid[:256, :256]
+    pixels = np.zeros((256, 256, 4), np.uint8)
+    pixels[(x > 116) & (x < 140) & (y > 120) & (y < 246)] = (30, 120, 40, 255)
+    pixels[np.hypot(x - 128, y - 80) < 70] = 255
+    rendered = finish([pixels], make_plan(tint="#ffffff", tint_name="white")).pixels
+    assert has_line(rendered[:128])
+    assert not has_line(rendered[180:])
 
 
 def test_a_scene_fills_its_square(make_plan: MakePlan) -> None:
