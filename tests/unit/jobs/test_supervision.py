@@ -29,9 +29,11 @@ class Stub:
         return self.exitcode is None
 
     def join(self, timeout: float | None = None) -> None:
-        """Heed what it was sent, as a worker without a job does."""
-        if self.exitcode is None and "drain" in self.sent():
-            self.die(0)
+        """Heed what it is sent, as a worker without a job does."""
+        deadline = time.monotonic() + (timeout or 0.0)
+        while self.exitcode is None and self.theirs.poll(max(0.0, deadline - time.monotonic())):
+            if self.theirs.recv() == "drain":
+                self.die(0)
 
     def kill(self) -> None:
         self.die(-9)
@@ -40,12 +42,6 @@ class Stub:
         if self.exitcode is None:
             self.exitcode = code
             self._life.close()
-
-    def sent(self) -> list[Any]:
-        found = []
-        while self.theirs.poll():
-            found.append(self.theirs.recv())
-        return found
 
 
 class Nursery:
