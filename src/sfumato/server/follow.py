@@ -31,6 +31,7 @@ class Follower:
         self._describe = describe
         self._listeners: dict[asyncio.Queue[News | None], str | None] = {}
         self._known: dict[str, Job] = {}
+        self._ended: set[str] | None = None  # just now, as far as anybody has looked
         self._task: asyncio.Task[None] | None = None
 
     async def listen(
@@ -46,6 +47,8 @@ class Follower:
         waiting: asyncio.Queue[News | None] = asyncio.Queue(_MOST_WAITING)
         self._listeners[waiting] = job_id  # before looking: what happens meanwhile is not missed
         try:
+            if self._ended is None:
+                await to_thread.run_sync(self._just_ended)
             for job, news in await to_thread.run_sync(self._present, job_id, since):
                 for one in news:
                     yield one
@@ -95,6 +98,12 @@ class Follower:
         after = min(since, datetime.now(timezone.utc)) - _SLACK
         return [job for job in reversed(ended) if job.finished_at and job.finished_at > after]
 
+    def _just_ended(self) -> list[Job]:
+        """Jobs that ended since the last look: one may begin and end between two of them."""
+        ended = self._ended_after(datetime.now(timezone.utc))
+        before, self._ended = self._ended, {job.id for job in ended}
+        return [] if before is None else [job for job in ended if job.id not in before]
+
     def _changed(self) -> tuple[list[tuple[Job, list[News]]], set[str]]:
         """What is new of every job that somebody may be told of, and whom to follow no more."""
         jobs = self._unfinished()
@@ -103,6 +112,8 @@ class Follower:
         known = {*self._known}
         others = (known | followed) - {job.id for job in jobs}
         jobs = [*self._queue.get_many(sorted(others)), *jobs]
+        seen = {job.id for job in jobs}
+        jobs += [job for job in self._just_ended() if job.id not in seen]
         found = []
         for job in jobs:
             before = self._known.get(job.id)
@@ -138,6 +149,7 @@ class Follower:
                     self._known.pop(job_id, None)
             await asyncio.sleep(_PATIENCE)
         self._known.clear()
+        self._ended = None
 
     def _tell(self, job: Job, news: list[News]) -> None:
         for waiting, wanted in tuple(self._listeners.items()):

@@ -138,6 +138,20 @@ def test_a_look_costs_the_same_however_many_wait(
     assert max(looks[2:]) <= 11
 
 
+def test_a_job_that_begins_and_ends_between_two_looks_is_told_of(queue: JobQueue) -> None:
+    waiting = submit(queue)
+
+    async def act(upcoming: Callable[[], Awaitable[News]]) -> None:
+        assert (await upcoming())[1]["id"] == waiting.id
+        quick = queue.cancel(submit(queue).id).id
+        while (await upcoming())[1].get("id") != quick:
+            pass
+        last = queue.cancel(submit(queue).id).id  # the first of the two is not told once more
+        assert (await upcoming())[1]["id"] == last
+
+    watch(queue, act)
+
+
 def test_a_job_that_waited_long_is_told_of_when_it_begins_and_ends(
     queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
