@@ -56,6 +56,11 @@ export function Panel({ picture, boxes, setBoxes, onDrop }) {
   const picked = useStore(comparing, (state) => state.ids.includes(id));
   const set = (change) => mark(id, change).catch(complain);
   const bigger = PNG_SIZES.filter((size) => size > Math.max(picture.width, picture.height));
+  const alike = html`
+    <button class="button" onClick=${() => go("history", `like=${encodeURIComponent(id)}`)}>
+      ${icon("scan-search")} Looks like this
+    </button>
+  `;
   return html`
     <header>
       <h2 dir="auto" class=${long ? "long" : ""} tabindex=${long ? 0 : undefined}>
@@ -135,12 +140,7 @@ export function Panel({ picture, boxes, setBoxes, onDrop }) {
               <button class="button" onClick=${() => redraw(plan)}>
                 ${icon("pencil")} Draw with edits
               </button>
-              <button
-                class="button"
-                onClick=${() => go("history", `like=${encodeURIComponent(id)}`)}
-              >
-                ${icon("scan-search")} Looks like this
-              </button>
+              ${alike}
             </div>
           `
         : html`
@@ -152,12 +152,7 @@ export function Panel({ picture, boxes, setBoxes, onDrop }) {
               >
                 ${icon("pencil")} Use its words
               </button>
-              <button
-                class="button"
-                onClick=${() => go("history", `like=${encodeURIComponent(id)}`)}
-              >
-                ${icon("scan-search")} Looks like this
-              </button>
+              ${alike}
             </div>
           `
     }
