@@ -12,6 +12,8 @@ import { complain, say } from "./toast.js";
 
 const desk = makeStore({ files: [] });
 
+const STILL = 1500; // ms without a word of the drag; browsers tell of one every 50 to 350 ms
+
 /** Read what came in; several at once are kept without asking about each. */
 export function takeFiles(files) {
   if (files.length > 0) desk.set({ files });
@@ -20,25 +22,32 @@ export function takeFiles(files) {
 export function DropTarget() {
   const [over, setOver] = useState(false);
   useEffect(() => {
+    let silence = 0; // a busy browser may tell of a drag after its drop, and then no more
+    const invite = (inviting) => {
+      clearTimeout(silence);
+      if (inviting) silence = setTimeout(setOver, STILL, false);
+      setOver(inviting);
+    };
     const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
     const onOver = (event) => {
       if (!carries(event)) return;
       event.preventDefault();
-      setOver(true);
+      invite(true);
     };
     const onLeave = (event) => {
-      if (event.relatedTarget === null) setOver(false);
+      if (event.relatedTarget === null) invite(false);
     };
     const onDrop = (event) => {
       if (!carries(event)) return;
       event.preventDefault();
-      setOver(false);
+      invite(false);
       takeFiles([...event.dataTransfer.files]);
     };
     addEventListener("dragover", onOver);
     addEventListener("dragleave", onLeave);
     addEventListener("drop", onDrop);
     return () => {
+      clearTimeout(silence);
       removeEventListener("dragover", onOver);
       removeEventListener("dragleave", onLeave);
       removeEventListener("drop", onDrop);
