@@ -88,6 +88,9 @@ def make_plan(
         guidance_scale=(
             spec.guidance_scale if request.guidance_scale is None else float(request.guidance_scale)
         ),
+        temperature=(
+            spec.temperature if request.temperature is None else float(request.temperature)
+        ),
         sampler=_known(SAMPLERS, request.sampler, spec.sampler),
         scheduler=_known(SCHEDULERS, request.scheduler, spec.scheduler),
         background=background,
@@ -154,6 +157,7 @@ def request_of(plan: GenerationPlan, spec: ModelSpec) -> GenerationRequest:
         "height": plan.height,
         "num_inference_steps": plan.num_inference_steps,
         "guidance_scale": plan.guidance_scale if "guidance" in spec.capabilities else None,
+        "temperature": plan.temperature if spec.family == "diffusion" else None,
         "style": plan.styles[0],
         "sampler": plan.sampler,
         "scheduler": plan.scheduler,
@@ -221,6 +225,11 @@ def _refuse_what_the_model_lacks(request: GenerationRequest, spec: ModelSpec) ->
         raise RequestError(
             f"The model {spec.name!r} cannot vary a picture: it starts from no noise.",
             hint="Leave the variation out or choose another model.",
+        )
+    if request.temperature is not None and spec.family != "diffusion":
+        raise RequestError(
+            f"The model {spec.name!r} has no temperature: it starts from no noise.",
+            hint="Leave --temperature out.",
         )
     if (
         request.guidance_scale is not None

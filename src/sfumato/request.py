@@ -31,10 +31,11 @@ MAX_SEED = 2**32 - 1
 MAX_IMAGES = 64
 MAX_STEPS = 150
 MAX_GUIDANCE = 30.0
+MAX_TEMPERATURE = 2.0
 MAX_KINDS = 4  # different things in one picture
 MAX_THINGS = 9  # all in all
 MIN_BOX = 1e-4  # share of the canvas: room for one thing, on a ribbon too
-PLAN_SCHEMA = 2  # of recipes written now; 1 had no parts and is read as well
+PLAN_SCHEMA = 3  # of recipes written now; 1 had no parts, 2 no temperature: both are read
 EMBLEM_SHAPES = (
     "circle", "rounded", "square", "shield", "hexagon", "ring", "sunburst", "diamond",
 )  # fmt: skip
@@ -67,6 +68,16 @@ def _require_scale(value: object) -> None:
         raise RequestError(
             f"The guidance scale is {_shown(value)}.",
             hint=f"Give a number from 0 to {MAX_GUIDANCE:g}; 1 is off.",
+        )
+
+
+def _require_temperature(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise RequestError(f"The temperature must be a number, not {_shown(value)}.")
+    if not 0.0 <= value <= MAX_TEMPERATURE:  # NaN is refused here too
+        raise RequestError(
+            f"The temperature is {_shown(value)}.",
+            hint=f"Give a number from 0 to {MAX_TEMPERATURE:g}; lower is surer and less varied.",
         )
 
 
@@ -123,6 +134,7 @@ class GenerationRequest:
     height: int | None = None  # pixels
     num_inference_steps: int | None = None
     guidance_scale: float | None = None  # uncond + s * (cond - uncond): 1.0 is off
+    temperature: float | None = None  # of the starting noise: below 1 is surer, less varied
     style: str | None = None
     background: str | None = None  # "transparent", "opaque", "#rrggbb" or a colour's name
     sampler: str | None = None
@@ -150,6 +162,8 @@ class GenerationRequest:
             _require_int("The number of threads", self.threads, 1, 256)
         if self.guidance_scale is not None:
             _require_scale(self.guidance_scale)
+        if self.temperature is not None:
+            _require_temperature(self.temperature)
         _require_variation(self.variation_strength)
         if self.variation_seed is not None:
             _require_int("The variation seed", self.variation_seed, 0, MAX_SEED)
@@ -192,9 +206,12 @@ class Part:
     boxes: tuple[Box, ...]  # room for each copy, as shares (0..1) of the canvas' width and height
     tint: str | None = None  # "#rrggbb"
     tint_name: str | None = None
+    stands: bool = False  # on the ground line of its row; what does not is centred in the row
 
     def __post_init__(self) -> None:
         check_text("A part's subject", self.subject)
+        if not isinstance(self.stands, bool):
+            raise RequestError(f"A part's stands is {_shown(self.stands)}.", hint="Give a boolean.")
         if self.tint is not None:
             _require_hex("A part's tint", self.tint)
         if self.tint_name is not None:
@@ -250,6 +267,7 @@ class GenerationPlan:
     tint_name: str | None = None  # the word the tint came from
     emblem: Emblem | None = None
     parts: tuple[Part, ...] = ()  # what is laid out side by side; none: one subject
+    temperature: float = 1.0  # the starting noise is multiplied by this
     variation_seeds: tuple[int, ...] = ()  # the start is pulled from each seed towards these
     variation_strength: float = 0.0
     finish: str = "vector"  # "vector": clean, trace, render at size; "raster": resample
@@ -281,6 +299,7 @@ class GenerationPlan:
         _require_int("The height", self.height, MIN_SIDE, MAX_SIDE)
         _require_int("The number of steps", self.num_inference_steps, 1, MAX_STEPS)
         _require_scale(self.guidance_scale)
+        _require_temperature(self.temperature)
         if self.background != "transparent":
             _require_hex("The background", self.background)
         if self.tint is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sfumato.backends import fake
 from sfumato.errors import RequestError
-from sfumato.plan import DEFAULT_SIDE, make_plan
+from sfumato.plan import DEFAULT_SIDE, make_plan, request_of
 from sfumato.request import MAX_SEED, GenerationPlan, GenerationRequest
 
 SPEC = fake.spec()
@@ -26,6 +26,7 @@ def test_defaults_come_from_the_model() -> None:
     assert (plan.width, plan.height) == (DEFAULT_SIDE, DEFAULT_SIDE)
     assert plan.num_inference_steps == SPEC.num_inference_steps
     assert plan.guidance_scale == SPEC.guidance_scale
+    assert plan.temperature == SPEC.temperature
     assert (plan.sampler, plan.scheduler) == (SPEC.sampler, SPEC.scheduler)
     assert (plan.model, plan.model_sha256) == (SPEC.name, SPEC.sha256)
     assert plan.finish == SPEC.finish
@@ -41,6 +42,7 @@ def test_what_was_asked_wins_over_defaults() -> None:
         height=64,
         num_inference_steps=9,
         guidance_scale=0,
+        temperature=0,
         sampler="heun",
         scheduler="cosine",
         negative_prompt="dog",
@@ -48,6 +50,7 @@ def test_what_was_asked_wins_over_defaults() -> None:
     )
     assert (plan.width, plan.height, plan.num_inference_steps) == (64, 64, 9)
     assert plan.guidance_scale == 0.0
+    assert plan.temperature == 0.0
     assert (plan.sampler, plan.scheduler) == ("heun", "cosine")
     assert plan.negative_prompt == "dog"
     assert plan.styles == ("striped",)
@@ -148,6 +151,16 @@ def test_what_the_model_lacks_is_refused(capability: str, options: dict[str, Any
     lacking = replace(SPEC, capabilities=SPEC.capabilities - {capability})
     with pytest.raises(RequestError):
         make_plan(request, lacking)
+
+
+def test_a_model_without_noise_has_no_temperature() -> None:
+    direct, calm = replace(SPEC, family="direct"), replace(SPEC, temperature=0.5)
+    with pytest.raises(RequestError, match="temperature"):
+        make_plan(GenerationRequest(prompt="fox", temperature=0.5), direct)
+    assert make_plan(GenerationRequest(prompt="fox"), calm).temperature == 0.5
+    asked = make_plan(GenerationRequest(prompt="fox", temperature=1), calm)
+    assert asked.temperature == 1.0
+    assert request_of(asked, calm).temperature == 1.0
 
 
 def test_extra_style_words_name_the_models_styles() -> None:

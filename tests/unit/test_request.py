@@ -24,6 +24,7 @@ from sfumato.request import (
     MAX_SEED,
     MAX_SIDE,
     MAX_STEPS,
+    MAX_TEMPERATURE,
     MIN_SIDE,
     PLAN_SCHEMA,
     Emblem,
@@ -83,6 +84,7 @@ def plans(draw: st.DrawFn) -> GenerationPlan:
         height=draw(st.integers(MIN_SIDE, MAX_SIDE)),
         num_inference_steps=draw(st.integers(1, MAX_STEPS)),
         guidance_scale=draw(st.floats(0, MAX_GUIDANCE)),
+        temperature=draw(st.floats(0, MAX_TEMPERATURE)),
         sampler=draw(text),
         scheduler=draw(text),
         background=draw(st.one_of(st.just("transparent"), colours)),
@@ -143,6 +145,19 @@ def test_guidance_is_finite_and_within_its_range(scale: float) -> None:
         return
     with pytest.raises(RequestError, match="guidance"):
         GenerationRequest(prompt="fox", guidance_scale=scale)
+
+
+@pytest.mark.parametrize("value", [0, 0.5, MAX_TEMPERATURE])
+def test_temperatures_within_the_range_are_kept(value: float) -> None:
+    assert GenerationRequest(prompt="fox", temperature=value).temperature == value
+
+
+@pytest.mark.parametrize("value", [-0.01, 2.01, math.nan, math.inf, "1", True])
+def test_other_temperatures_are_refused(value: Any) -> None:
+    with pytest.raises(RequestError, match="temperature") as caught:
+        GenerationRequest(prompt="fox", temperature=value)
+    if isinstance(value, float):
+        assert "0 to 2" in caught.value.hint
 
 
 @pytest.mark.parametrize("scale", [math.nan, math.inf, -math.inf, True, "7", -0.001, 30.001])
@@ -216,6 +231,13 @@ def test_a_picture_alone_keeps_everything_but_its_neighbours(plan: GenerationPla
 
 def changed_json(**changes: Any) -> str:
     return json.dumps({**json.loads(make_plan().to_json()), **changes})
+
+
+def test_a_recipe_from_before_temperatures_started_from_all_of_the_noise() -> None:
+    values = json.loads(dataclasses.replace(make_plan(), temperature=0.5).to_json())
+    del values["temperature"]
+    read = GenerationPlan.from_json(json.dumps({**values, "schema": 2}))
+    assert (read.temperature, read.schema) == (1.0, PLAN_SCHEMA)
 
 
 @pytest.mark.parametrize("schema", [0, PLAN_SCHEMA + 1, "1", None, True, [1]])
@@ -320,6 +342,8 @@ def test_what_is_not_a_plan_is_a_request_error(broken: str) -> None:
         {"num_inference_steps": 10**9},
         {"guidance_scale": "7"},
         {"guidance_scale": math.nan},
+        {"temperature": -0.1},
+        {"temperature": "hot"},
         {"prompt": None},
         {"subject": ["fox"]},
         {"background": 'url("x")'},

@@ -66,6 +66,16 @@ def test_without_strength_a_plan_is_what_it_always_was() -> None:
     np.testing.assert_array_equal(starting_noise(plain, (768,))[0], noise(5, 6))
 
 
+def test_a_temperature_shrinks_the_start_and_what_varies_it() -> None:
+    for options in ({}, {"variation_seed": 9, "variation_strength": 0.3}):
+        warm, _ = starting_noise(plan(temperature=1.0, **options), (768,))
+        cool, _ = starting_noise(plan(temperature=0.25, **options), (768,))
+        assert cool.dtype == np.float32
+        np.testing.assert_array_equal(cool, np.float32(0.25) * warm)
+    nothing, _ = starting_noise(plan(temperature=0.0), (768,))
+    assert not nothing.any()
+
+
 def test_a_random_direction_is_recorded() -> None:
     (seed,) = plan(variation_strength=0.2).variation_seeds
     assert 0 <= seed < 10**6

@@ -75,6 +75,7 @@ def spec(name: str) -> ModelSpec:
             default_styles=tuple(s for s in styles if s != "glyph") or styles,
             num_inference_steps=sheet["num_inference_steps"],
             guidance_scale=sheet["guidance_scale"],
+            temperature=sheet.get("temperature", 1.0),
             sampler=sheet["sampler"],
             scheduler=sheet["scheduler"],
             finish="vector",

@@ -62,6 +62,9 @@ Examples:
 @click.option("--ar", type=params.ASPECT, help="Aspect ratio; the longest side is that of --size.")
 @click.option("--steps", type=int, help="Steps of drawing: more are finer and slower.")
 @click.option("--guidance", type=float, help="How closely to follow the words; 1 is off.")
+@click.option(
+    "--temperature", type=float, help="How much chance decides: 0 is none, more is more varied."
+)
 @click.option("--negative", metavar="TEXT", help="What the picture should not show.")
 @click.option("--style", type=params.STYLE, help="One of the model's styles (sfumato models).")
 @click.option("--background", metavar="COLOUR", help="transparent, opaque, #rrggbb or a name.")

@@ -27,13 +27,17 @@ def initial_noise(
 def starting_noise(
     plan: GenerationPlan, latent_shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float32], list[np.random.Generator]]:
-    """Where each picture of a plan starts, (B, *latent_shape), and the generators to go on with."""
+    """Where each picture of a plan starts, (B, *latent_shape), and the generators to go on with.
+
+    A temperature below 1 starts nearer to the middle of the noise, where the words decide alone.
+    Source: Kingma & Dhariwal 2018 (arXiv:1807.03039), section 6, "reduced-temperature".
+    """
     generators = [noise_for(seed) for seed in plan.seeds]
     noise = initial_noise(generators, latent_shape)
     if plan.variation_seeds:
         others = [noise_for(seed) for seed in plan.variation_seeds]
         noise = pulled_towards(noise, initial_noise(others, latent_shape), plan.variation_strength)
-    return noise, generators
+    return noise * np.float32(plan.temperature), generators
 
 
 def pulled_towards(

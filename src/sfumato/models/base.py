@@ -33,6 +33,7 @@ class ModelSpec:
     guidance_scale: float
     sampler: str
     scheduler: str
+    temperature: float = 1.0  # what the starting noise is multiplied by, where nobody says
     finish: str = "vector"  # "vector" or "raster": see ``sfumato.finish``
     # "negative_prompt", "guidance", "transparency"; "scene_planner": draws one subject, so
     # ``sfumato.prompt`` reads style, colour, ground and emblem from the words

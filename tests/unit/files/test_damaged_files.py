@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 from sfumato.errors import RequestError, SfumatoError, StorageError
 from sfumato.files import encode_image, read_recipe
 from sfumato.registry import WRITERS
-from sfumato.request import GeneratedImage
+from sfumato.request import PLAN_SCHEMA, GeneratedImage
 
 MakeImage = Callable[..., GeneratedImage]
 FORMATS = WRITERS.names()
@@ -245,7 +245,11 @@ def test_damaged_plan(plan: str, tmp_path: Path) -> None:
 
 
 def test_plan_of_a_newer_sfumato_says_so(make_image: MakeImage, tmp_path: Path) -> None:
-    newer = make_image().plan.to_json().replace('"schema":2', '"schema":3')
+    newer = (
+        make_image()
+        .plan.to_json()
+        .replace(f'"schema":{PLAN_SCHEMA}', f'"schema":{PLAN_SCHEMA + 1}')
+    )
     assert "version" in _error(_with_plan(tmp_path, newer)).hint
 
 
