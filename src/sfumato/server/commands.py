@@ -20,6 +20,7 @@ _FLAGS = {
     "seed": "--seed",
     "num_inference_steps": "--steps",
     "guidance_scale": "--guidance",
+    "temperature": "--temperature",
     "negative_prompt": "--negative",
     "style": "--style",
     "background": "--background",

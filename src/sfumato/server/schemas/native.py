@@ -55,6 +55,7 @@ class DrawIn(Strict):
     height: int | None = None
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
+    temperature: float | None = None
     style: str | None = None
     background: str | None = None
     sampler: str | None = None
