@@ -23,7 +23,7 @@ from sfumato.pictures import open_picture
 from sfumato.registry import CHECKS
 from sfumato.request import Finding, GenerationPlan
 
-__all__ = ["Inspected", "check", "check_files", "chosen_checks"]
+__all__ = ["Inspected", "check", "check_files", "chosen_checks", "open_look"]
 
 _WITHOUT_ALPHA = frozenset({"jpeg", "bmp"})
 _AHEAD = 4  # pictures that wait decoded
@@ -60,8 +60,19 @@ def check(
     if isinstance(picture, np.ndarray):
         look = Look(_as_rgba(picture), prompt=prompt)
     else:
-        look = _open(Path(picture), prompt)[0]
+        look = open_look(Path(picture), prompt)
     return check_one(look, checks)
+
+
+def open_look(path: Path, prompt: str | None = None, *, use_recipe: bool = True) -> Look:
+    """A picture's file, ready to be checked.
+
+    ``prompt`` says what it should show, where the file does not say so itself or ``use_recipe`` is
+    False.
+
+    Raises: RequestError: not a picture; StorageError: the file cannot be read.
+    """
+    return _open(path, prompt, use_recipe=use_recipe)[0]
 
 
 def check_files(
@@ -120,10 +131,11 @@ def _opened(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _open(path: Path, prompt: str | None) -> tuple[Look, str]:
+def _open(path: Path, prompt: str | None, *, use_recipe: bool = True) -> tuple[Look, str]:
     picture = open_picture(path)
     alpha_kept = picture.format not in _WITHOUT_ALPHA
-    look = Look(picture.pixels, _plan_in(path), prompt=prompt, alpha_kept=alpha_kept)
+    plan = _plan_in(path) if use_recipe else None
+    look = Look(picture.pixels, plan, prompt=prompt, alpha_kept=alpha_kept)
     return look, picture.format
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
+from sfumato.checks import check_one
 from sfumato.checks.overlay import paint_findings
 from sfumato.clip.captions import describer
 from sfumato.clip.describe import Description
@@ -22,7 +23,7 @@ from sfumato.errors import MissingExtraError, ModelError, RequestError, SfumatoE
 from sfumato.files import read_recipe
 from sfumato.gallery import Library, Picture, Query
 from sfumato.generate import generate
-from sfumato.inspection import check, check_files
+from sfumato.inspection import open_look
 from sfumato.models import ModelSpec, spec_of
 from sfumato.models.catalogue import DEFAULT_MODEL
 from sfumato.pictures import read_picture
@@ -132,15 +133,9 @@ class Atelier:
         Raises: RequestError, StorageError: it is no picture that can be read.
         """
         path = self._path_of(name)
-        inspected = next(check_files([path], prompt=prompt))
-        if inspected.look is None:
-            assert inspected.error is not None
-            raise inspected.error
-        look, findings, asked = inspected.look, inspected.findings, prompt
-        if prompt is None and look.asked is not None:
-            asked = look.asked.prompt
-        if prompt is not None and look.plan is not None:  # asked for in other words than its own
-            findings = check(look.pixels, prompt=prompt)
+        look = open_look(path, prompt, use_recipe=prompt is None)
+        findings = check_one(look)
+        asked = None if look.asked is None else look.asked.prompt
         title = "".join(c if c.isprintable() else "?" for c in path.name)
         buffer = BytesIO()
         paint_findings(look.pixels, findings, title).save(buffer, "PNG", optimize=True)

@@ -19,10 +19,12 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from PIL import Image
 
 from sfumato import clip
+from sfumato.checks import Look
 from sfumato.errors import Cancelled, ModelError
 from sfumato.gallery import Library, Picture
 from sfumato.generate import generate
 from sfumato.models import spec_of
+from sfumato.registry import Entry
 from sfumato.request import Event, GenerationPlan, GenerationRequest
 from sfumato.server.atelier import Atelier
 from sfumato.server.mcp import _Tally, make_server
@@ -305,6 +307,24 @@ def test_words_of_the_caller_win_over_the_recipe(atelier: Atelier, picture: Pict
     assert told(result)["prompt"] == "a plain thing in lime green"
     assert 'held against "a plain thing in lime green"' in words(result)
     assert "wrong_colour" in [finding["check"] for finding in told(result)["findings"]]
+
+
+@pytest.mark.parametrize("prompt", [None, "a plain thing in lime green"])
+def test_a_picture_is_checked_once(
+    atelier: Atelier, picture: Picture, monkeypatch: pytest.MonkeyPatch, prompt: str | None
+) -> None:
+    looked: list[Look] = []
+    resolve = Entry.resolve
+
+    def counting(entry: Entry) -> Any:
+        check = resolve(entry)
+        if entry.name != "blank":
+            return check
+        return lambda look: [looked.append(look), *check(look)][1:]
+
+    monkeypatch.setattr(Entry, "resolve", counting)
+    atelier.check(picture.id, prompt)
+    assert len(looked) == 1
 
 
 def test_search_finds_words_first_then_looks(
