@@ -18,7 +18,7 @@ from sfumato import atomic
 from sfumato.errors import RequestError, StorageError
 from sfumato.files.writers import WriteOptions
 from sfumato.registry import WRITERS, Entry
-from sfumato.request import GeneratedImage
+from sfumato.request import GeneratedImage, GenerationPlan
 
 _SLUG_LENGTH = 60
 _DEFAULT_FORMAT = "png"
@@ -57,7 +57,8 @@ def save_image(
 
     if asked.endswith(tuple(filter(None, (os.sep, os.altsep)))) or _is_folder(Path(asked)):
         entry = _format(chosen.format or _DEFAULT_FORMAT)
-        target = Path(asked, f"{_stem(image)}.{_extension(entry)}")
+        stem = file_stem(image.plan.prompt, image.seed, image.plan)
+        target = Path(asked, f"{stem}.{_extension(entry)}")
         data = _encode(image, entry, chosen)
         _make_folder(target.parent)
         return write_new(data, target)
@@ -87,8 +88,8 @@ def encode_image(
 def slug(prompt: str) -> str:
     """A file name from words: ASCII, lower case, dashes, at most 60 characters, never empty.
 
-    It is always followed by a dash and the seed, so it cannot become a name that Windows keeps
-    for devices (``con``, ``nul``, ``com1``).
+    It is always followed by a dash and a seed or an id, so it cannot become a name that Windows
+    keeps for devices (``con``, ``nul``, ``com1``).
     """
     plain = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode().lower()
     words = re.sub("[^a-z0-9]+", "-", plain).strip("-")
@@ -98,9 +99,15 @@ def slug(prompt: str) -> str:
     return words or "picture"
 
 
-def _stem(image: GeneratedImage) -> str:
-    variation = "".join(f"-v{seed}" for seed in image.plan.variation_seeds[:1])
-    return f"{slug(image.plan.prompt)}-{image.seed}{variation}"
+def file_stem(words: str, seed: int | None, plan: GenerationPlan | None) -> str:
+    """What every file of a picture is called, before its suffix: ``<words>-<seed>``.
+
+    ``plan`` is the picture's own: a variation has ``-v<its seed>`` behind. A picture from elsewhere
+    may lack both.
+    """
+    variation = () if plan is None else plan.variation_seeds[:1]
+    parts = [slug(words), *([] if seed is None else [str(seed)]), *(f"v{v}" for v in variation)]
+    return "-".join(parts)
 
 
 # ---------------------------------------------------------------- which format

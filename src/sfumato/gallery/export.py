@@ -18,7 +18,6 @@ from typing import IO, TYPE_CHECKING, Any
 from sfumato import __version__
 from sfumato.atomic import claim, sync_file, sync_folder, temporary_beside
 from sfumato.errors import RequestError, StorageError
-from sfumato.files.save import slug
 from sfumato.gallery.folder import storage_errors
 from sfumato.gallery.picture import Picture, Query
 
@@ -103,9 +102,7 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
 
 def _name(picture: Picture, extension: str | None = None) -> str:
     suffix = picture.path.suffix if extension is None else f".{extension}"
-    words = slug(picture.prompt or picture.original_name or "picture")
-    seed = "" if picture.seed is None else f"-{picture.seed}"
-    return f"{picture.created_at:%Y-%m}/{words}{seed}-{picture.id}{suffix}"
+    return f"{picture.created_at:%Y-%m}/{picture.stem}-{picture.id}{suffix}"
 
 
 def _entry(picture: Picture) -> dict[str, Any]:

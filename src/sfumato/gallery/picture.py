@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sfumato.errors import RequestError
+from sfumato.files.save import file_stem
 from sfumato.gallery.identity import is_id
 from sfumato.request import Finding, GenerationPlan, Mask, check_text
 
@@ -48,6 +49,12 @@ class Picture:
     original_name: str | None  # of an imported file
     job_id: str | None
     job_index: int | None
+
+    @property
+    def stem(self) -> str:
+        """What files of it are called, before their suffix; not unique."""
+        words = self.prompt or self.original_name or "picture"
+        return file_stem(words, self.seed, self.plan)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, as every ``--json`` and API route gives them."""

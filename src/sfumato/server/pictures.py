@@ -21,15 +21,15 @@ import numpy as np
 from fastapi import UploadFile
 from PIL import Image
 
+from sfumato.checks import check_one
 from sfumato.checks.overlay import paint_findings
 from sfumato.errors import RequestError, SfumatoError, StorageError
 from sfumato.files import WriteOptions, encode_image, read_recipe
-from sfumato.files.save import slug
 from sfumato.finish.compose import render
 from sfumato.gallery import Library, Picture, Query
 from sfumato.gallery.folder import storage_errors
 from sfumato.gallery.thumbnails import file_missing, load_pixels
-from sfumato.inspection import check as inspect
+from sfumato.inspection import open_look
 from sfumato.pictures import read_picture, webp_size
 from sfumato.request import MIN_SIDE, GeneratedImage, GenerationPlan
 from sfumato.server.clean import clean_copy, plain_png
@@ -62,9 +62,9 @@ _looking = threading.Lock()  # two searches need not look at the same new pictur
 
 
 def file_name(picture: Picture, extension: str) -> str:
-    """An ASCII name to save a picture under."""
-    seed = picture.id[-8:] if picture.seed is None else str(picture.seed)
-    return f"{slug(picture.prompt or picture.original_name or 'picture')}-{seed}.{extension}"
+    """An ASCII name to save a picture under: the command line's, where it was drawn here."""
+    end = f"-{picture.id[-8:]}" if picture.seed is None else ""
+    return f"{picture.stem}{end}.{extension}"
 
 
 def convert(library: Library, picture: Picture, format_: str, size: int | None) -> bytes:
@@ -304,9 +304,10 @@ def resample(data: bytes, size: tuple[int, int], how: Image.Resampling) -> bytes
 
 
 def check(data: bytes, name: str, prompt: str | None) -> list[dict[str, Any]]:
-    """What is wrong with an upload."""
+    """What is wrong with an upload; ``prompt`` goes before what its own recipe says."""
     with _as_file(data, name) as path:
-        return [_without_mask(asdict(finding)) for finding in inspect(path, prompt=prompt)]
+        look = open_look(path, prompt, use_recipe=prompt is None)
+    return [_without_mask(asdict(finding)) for finding in check_one(look)]
 
 
 @contextmanager

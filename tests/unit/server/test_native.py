@@ -18,6 +18,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from sfumato.gallery import Library, Picture
+from sfumato.generate import generate
 from sfumato.registry import CHECKS, own_models_folder
 from sfumato.request import GenerationPlan
 from sfumato.server.keeping import read_json
@@ -187,6 +188,23 @@ def test_the_stored_file_is_answered_as_it_is(client: TestClient, picture: Pictu
     assert answer.headers["content-disposition"] == 'attachment; filename="a-red-fox-7.png"'
 
 
+def test_a_variation_is_called_as_the_command_line_calls_it(
+    client: TestClient, library: Library, tmp_path: Path
+) -> None:
+    asked = {"seed": 7, "variation_seed": 12, "variation_strength": 0.3}
+    image = generate("a red fox", model="fake", width=64, height=48, **asked).images[0]
+    picture, saved = library.add(image), image.save(f"{tmp_path}/out/").name
+    assert saved == "a-red-fox-7-v12.png"
+    home = f"/api/v1/pictures/{picture.id}"
+    headers = client.get(f"{home}/file", params={"download": "1"}).headers
+    assert headers["content-disposition"] == f'attachment; filename="{saved}"'
+    assert saved in client.get(home).json()["commands"]["cli"]
+    answer = client.post("/api/v1/export", json={"ids": [picture.id]})
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        names = [name.rpartition("/")[2] for name in archive.namelist()]
+    assert f"a-red-fox-7-v12-{picture.id}.png" in names
+
+
 def test_a_larger_drawing_is_rendered_from_its_paths(client: TestClient, picture: Picture) -> None:
     def at(size: int) -> Any:
         data = client.get(f"/api/v1/pictures/{picture.id}/file?format=png&size={size}").content
@@ -343,6 +361,18 @@ def test_an_upload_is_checked(client: TestClient) -> None:
     found = client.post("/api/v1/check", files=file, data={"prompt": "a blue fox"}).json()
     assert {"blank"} <= {finding["check"] for finding in found["findings"]}
     assert all("mask" not in finding for finding in found["findings"])
+
+
+def test_words_that_come_with_an_upload_win_over_its_recipe(
+    client: TestClient, picture: Picture
+) -> None:
+    def found(**words: str) -> list[str]:
+        file = {"file": ("fox.png", picture.path.read_bytes(), "image/png")}
+        answer = client.post("/api/v1/check", files=file, data=words).json()
+        return [finding["check"] for finding in answer["findings"]]
+
+    assert "wrong_colour" not in found()
+    assert "wrong_colour" in found(prompt="a plain thing in lime green")
 
 
 # ---------------------------------------------------------------- facts, settings, sweeps
