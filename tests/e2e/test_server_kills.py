@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +219,45 @@ def test_asking_twice_gives_the_running_job_back_and_ends(
     with closing(sqlite3.connect(library / "library.db")) as database:
         state = database.execute("SELECT state, attempt FROM jobs").fetchall()
     assert state == [("queued", 0)]
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+def test_ctrl_c_is_quiet_while_pages_and_clients_wait(serve: Serve, presses: int) -> None:
+    server = serve().listening().ready()
+    running = server.draw(**LONG if presses > 1 else {}).json()["job"]["id"]
+    server.until(lambda: server.job(running)["state"] != "queued")
+    drawing = json.dumps({"prompt": "an owl", "model": "fake", "size": "64x64"})
+    with ExitStack() as lines:
+        lines.enter_context(sent(server, "GET /api/v1/events", b"event: job"))
+        if presses > 1:  # who asks once has all of this finished first
+            lines.enter_context(sent(server, "POST /v1/images/generations", body=drawing))
+            lines.enter_context(sent(server, "POST /api/v1/jobs", body="{", length=100))
+            server.until(lambda: server.call("GET", "/api/v1/jobs").json()["counts"]["queued"])
+        for _ in range(presses):
+            server.process.send_signal(signal.SIGINT)
+            server.until(lambda: readiness(server) != 200)
+        # of the 22 s that drawings are given, and that clients wait for them
+        assert server.process.wait(18 if presses > 1 else 30) == 0
+    said = server.said()
+    assert not [word for word in ("Traceback", "Exception", "Cancel") if word in said], said
+
+
+@contextmanager
+def sent(
+    server: Any, request: str, until: bytes = b"", body: str = "", length: int | None = None
+) -> Iterator[None]:
+    """A request whose client waits, without reading more than ``until``."""
+    length = len(body) if length is None else length
+    text = (
+        f"{request} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as line:
+        line.sendall(text.encode())
+        seen = b""
+        while until not in seen:
+            seen += line.recv(65536)
+        yield
 
 
 # ---------------------------------------------------------------- two servers, many clients

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, suppress
 from functools import partial
@@ -20,6 +21,7 @@ from sfumato.server.problems import Problem
 from sfumato.server.state import DRAIN_SECONDS, owner_of, server_of
 
 T = TypeVar("T")
+_PATIENCE = 0.5  # seconds: a thread that waits cannot be told that nobody waits for it any more
 
 
 async def submit(request: Request, asked: GenerationRequest, key: str | None = None) -> Job:
@@ -86,8 +88,10 @@ async def _wait(request: Request, job_id: str) -> Job:
         async for _ in news:
             pass
     job = await to_thread.run_sync(server.queue.get, job_id)
-    if not job.ended:  # the server is ending: a running drawing is still finished
-        job = await to_thread.run_sync(server.queue.wait, job_id, DRAIN_SECONDS)
+    # where the server is ending, a running drawing is still finished
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while not job.ended and time.monotonic() < deadline:
+        job = await to_thread.run_sync(server.queue.wait, job_id, _PATIENCE)
     return job
 
 

@@ -33,6 +33,7 @@ class Follower:
         self._known: dict[str, Job] = {}
         self._ended: set[str] | None = None  # just now, as far as anybody has looked
         self._task: asyncio.Task[None] | None = None
+        self._ending = False
 
     async def listen(
         self, job_id: str | None = None, since: datetime | None = None
@@ -47,6 +48,8 @@ class Follower:
         waiting: asyncio.Queue[News | None] = asyncio.Queue(_MOST_WAITING)
         self._listeners[waiting] = job_id  # before looking: what happens meanwhile is not missed
         try:
+            if self._ending:  # it was let in just before: nobody would end it
+                return
             if self._ended is None:
                 await to_thread.run_sync(self._just_ended)
             for job, news in await to_thread.run_sync(self._present, job_id, since):
@@ -64,7 +67,8 @@ class Follower:
             self._listeners.pop(waiting, None)
 
     def end_streams(self) -> None:
-        """Let every listener finish; from the loop's own thread."""
+        """Let every listener finish, and who comes later too; from the loop's own thread."""
+        self._ending = True
         for waiting in tuple(self._listeners):
             _put(waiting, None)
 

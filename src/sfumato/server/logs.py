@@ -5,6 +5,7 @@ Keys, prompts and query strings are never written.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -47,10 +48,17 @@ class PlainLines(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """False for a request that was cut off as the server ended: uvicorn takes it for a fault."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError)
+
+
 def set_up_logs(format_: LogFormat, *, quiet: bool = False) -> None:
     """Send the server's log to stderr; ``quiet`` leaves out all but warnings and faults."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if format_ == "json" else PlainLines())
+    handler.addFilter(is_news)
     for name, level in (("sfumato", logging.INFO), ("uvicorn", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers = [handler]

@@ -99,12 +99,26 @@ class _Uvicorn(uvicorn.Server):
         if self.started and self._on_ready is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._on_ready)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:  # then uvicorn leaves this out, and the library would not be closed
+            await self.lifespan.shutdown()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._sfumato.draining.is_set():
             _log.info("ending now: running drawings are given back to the queue")
             # in a thread: the one that a signal interrupts may hold the lock that is needed
             threading.Thread(target=self._sfumato.workers.hurry, name="sfumato-hurry").start()
+            if self._sfumato.loop is not None:
+                self._sfumato.loop.call_soon_threadsafe(self._cut_off)
         else:
             _log.info("ending: running drawings are finished first")
         self._sfumato.begin_drain()
         super().handle_exit(sig, frame)
+
+    def _cut_off(self) -> None:
+        """End every request and every connection: whoever still waits has been waited for."""
+        for task in tuple(self.server_state.tasks):
+            task.cancel()
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()

@@ -197,6 +197,18 @@ def test_an_unknown_job_is_an_error(queue: JobQueue) -> None:
     watch(queue, act, job_id="none")
 
 
+def test_who_comes_as_the_server_ends_is_not_left_waiting(queue: JobQueue) -> None:
+    submit(queue)
+
+    async def listen() -> list[News]:
+        follower = Follower(queue, job_out(queue))
+        follower.end_streams()
+        async with aclosing(follower.listen()) as news:
+            return [one async for one in news]
+
+    assert asyncio.run(asyncio.wait_for(listen(), SECONDS)) == []
+
+
 def test_streams_end_when_they_are_told_to(queue: JobQueue) -> None:
     submit(queue)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -56,6 +57,18 @@ def test_quiet_leaves_out_requests_and_keeps_faults(
     monkeypatch.setattr(client.app.state.server.queue, "jobs", broken)
     client.get("/api/v1/jobs")
     assert "RuntimeError: broken" in capsys.readouterr().err
+
+
+def test_a_request_that_the_ending_server_cuts_off_is_no_fault(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("text")
+    log = logging.getLogger("uvicorn.error")  # as uvicorn tells of both
+    for error in (asyncio.CancelledError(), RuntimeError("broken")):
+        log.error("Exception in ASGI application", exc_info=error)
+    said = capsys.readouterr().err
+    assert "CancelledError" not in said
+    assert said.count("Exception in ASGI application") == 1 and "RuntimeError: broken" in said
 
 
 def record(path: str) -> logging.LogRecord:
