@@ -63,6 +63,7 @@ def parts(draw: st.DrawFn) -> tuple[Part, ...]:
             ),
             tint=draw(st.none() | colours),
             tint_name=draw(st.none() | text),
+            stands=draw(st.booleans()),
         )
         for count in counts
     )
@@ -267,6 +268,7 @@ def test_each_part_is_a_drawing_of_its_own() -> None:
     owl, fox = plan.drawings
     assert (owl.subject, owl.tint, owl.tint_name) == ("owl", "#ff0000", "red")
     assert (fox.subject, fox.tint, fox.parts) == ("fox", None, ())
+    assert not any(part.stands for part in plan.parts)  # recipes of before say nothing of it
     assert owl.seeds == plan.seeds
     assert fox.seeds != plan.seeds
     assert 0 <= fox.seeds[0] <= MAX_SEED
@@ -290,6 +292,8 @@ def test_each_part_is_a_drawing_of_its_own() -> None:
         [{**PART, "tint": "red"}],
         [{**PART, "tint_name": 1}],
         [{**PART, "weight": 1}],
+        [{**PART, "stands": 1}],
+        [{**PART, "stands": None}],
         [{**PART, "boxes": [BOX, BOX[:3]]}],
         [{**PART, "boxes": [BOX, [0.1, 0.1, 0.1, 0.9]]}],
         [{**PART, "boxes": [BOX, [0.1, 0.1, math.nan, 0.9]]}],

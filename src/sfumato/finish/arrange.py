@@ -3,7 +3,8 @@
 A plan gives each copy a box, without knowing how slender its drawing will be. Boxes that stand in
 rows are a grid whose cells take the shape of the drawings: three bottles in a row become as tall
 as the canvas allows, and a row of a cat and a car has one gap, not two margins. All drawings have
-one size, measured along their longer sides, as icons of a set have.
+one size, measured along their longer sides, as icons of a set have. What stands, rests on the
+ground line of its row; a sun or a heart beside it is centred.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ def arrange(
     most = MOST_ENLARGED * SHORT_SIDE / FRAME * longest  # units: what is drawn small stays so
     rows, area = rows_of(rooms, canvas), _around(rooms)
     shapes = (sides / longest[:, None])[owners]  # (copies, 2), the longer side is 1
+    stand = [parts[number].stands for number in owners]
     if rows is None:
         spans = np.array([(room[2] - room[0], room[3] - room[1]) for room in rooms])
         length = float((spans / shapes).min())
     else:
-        across, down = _in_rows(rows, shapes)[0]
+        across, down = _in_rows(rows, shapes, stand)[0]
         length = min((area[2] - area[0]) / across, (area[3] - area[1]) / down)
 
     scales = np.minimum(min(length, float(most.max())), most) / longest
@@ -55,7 +57,7 @@ def arrange(
     if rows is None:
         middles = [((room[0] + room[2]) / 2, (room[1] + room[3]) / 2) for room in rooms]
     else:
-        middles = _in_rows(rows, sizes)[1]
+        middles = _in_rows(rows, sizes, stand)[1]
     placed: list[list[Placement]] = [[] for _ in parts]
     for number, (x, y) in zip(owners, _centred(middles, sizes, area), strict=True):
         left, top, right, bottom = extents[number]
@@ -109,7 +111,7 @@ def rows_of(rooms: Sequence[Box], canvas: Canvas) -> list[list[int]] | None:
 
 
 def _in_rows(
-    rows: Sequence[Sequence[int]], sizes: Sizes
+    rows: Sequence[Sequence[int]], sizes: Sizes, stand: Sequence[bool]
 ) -> tuple[tuple[float, float], list[Point]]:
     """How far drawings of these sizes reach across and down, and the middle of each."""
     gap = GAP * float(np.sqrt(sizes.mean(axis=0).prod()))
@@ -123,7 +125,8 @@ def _in_rows(
     for row, row_widths, height in zip(rows, widths, heights, strict=True):
         x = -(sum(row_widths) + gap * (len(row) - 1)) / 2
         for index, width in zip(row, row_widths, strict=True):
-            middles[index] = x + width / 2, y + height / 2
+            lower = (height - float(sizes[index, 1])) / 2 if stand[index] else 0.0
+            middles[index] = x + width / 2, y + height / 2 + lower
             x += width + gap
         y += height + gap
     across = max(sum(row) + gap * (len(row) - 1) for row in widths)

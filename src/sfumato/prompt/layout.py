@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from sfumato.prompt.build import proportions, stands
 from sfumato.prompt.scene import Scene
 from sfumato.request import Box, Emblem, Part
 
@@ -31,6 +32,7 @@ EMBLEM_MARGIN = 0.03  # of the same, around an emblem
 _GAP = 0.22  # of a cell, between two of them
 _BLOCK_GAP = 0.5  # between two groups that the words hold apart
 _ROW_IS_CLEARER = 0.8  # share of the largest cell from which all in one row is preferred
+_LINE_IS_CLEARER = 0.88  # the same for one line along the canvas' longer side
 _KINDS_ARE_CLEARER = 0.7  # the same for a row of each kind
 _DIGITS = 6  # of a share; the longest canvas is 256 times as long as wide
 _IN_A_ROW = 3  # so many stand in one row or column, whatever would be larger
@@ -55,6 +57,30 @@ EMBLEM_ROOMS = {
     "sunburst": EmblemRoom(0.58, 0.72),
     "diamond": EmblemRoom(0.52, 0.66),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one thing takes of a grid; lengths in its longer side."""
+
+    width: float = 1.0
+    height: float = 1.0
+
+    @classmethod
+    def of(cls, scene: Scene) -> Cell:
+        """As slender or broad as all things of the scene are."""
+        widths, heights = zip(*(proportions(thing.subject) for thing in scene.things), strict=True)
+        return cls(max(widths), max(heights))
+
+    @property
+    def gap(self) -> float:
+        """Between two of them, as ``sfumato.finish.arrange`` leaves it."""
+        return _GAP * math.sqrt(self.width * self.height)
+
+    def span(self, rows: Rows) -> tuple[float, float]:
+        """How far so many of them in rows reach across and down, gaps counted in."""
+        across = self.width * max(rows) + self.gap * (max(rows) - 1)
+        return across, self.height * len(rows) + self.gap * (len(rows) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +119,20 @@ def lay_out(scene: Scene, room: Room) -> tuple[Part, ...]:
     """The things of a scene with a box for each copy."""
     blocks = scene.blocks_of_copies
     order = [thing for block in blocks for thing in block]
-    grids = _grids(scene, room)
+    cell = Cell.of(scene) if scene.is_free else Cell()  # where places were said, room to spare
+    grids = _grids(scene, room, cell)
     is_one_row = scene.axis == "across" and all(len(rows) == 1 for rows in grids)
     if len(grids) > 1 and scene.axis == "across" and not is_one_row:
         boxes = list(_side_by_side(grids, room))
     else:
         rows = (len(order),) if is_one_row else tuple(n for grid in grids for n in grid)
-        boxes = list(_stacked(rows, room))
+        boxes = list(_stacked(rows, room, cell))
     return tuple(
         Part(
             subject=thing.subject,
             tint=thing.tint,
             tint_name=thing.tint_name,
+            stands=stands(thing.subject),
             boxes=tuple(
                 _shares(box, room) for box, owner in zip(boxes, order, strict=True) if owner == at
             ),
@@ -125,18 +153,21 @@ def say_layout(scene: Scene, parts: Sequence[Part]) -> str:
     if rows == 1:
         how = "side by side" if len(boxes) == 2 else "in a row"
     else:
-        how = "one above the other" if columns == 1 else f"in {rows} rows"
+        shape = "in a triangle" if len(boxes) == 3 else f"in {rows} rows"
+        how = "one above the other" if columns == 1 else shape
     return f"Laid out as {scene.words} {how}."
 
 
 # ---------------------------------------------------------------- how many in each row
 
 
-def _grids(scene: Scene, room: Room) -> list[Rows]:
+def _grids(scene: Scene, room: Room, cell: Cell) -> list[Rows]:
     """The rows of each block."""
     sizes = [len(block) for block in scene.blocks_of_copies]
     if scene.axis == "down":
-        return [(size,) if size <= _IN_A_ROW + 1 else _best_rows(size, room) for size in sizes]
+        return [
+            (size,) if size <= _IN_A_ROW + 1 else _best_rows(size, room, cell) for size in sizes
+        ]
     if scene.axis == "across":
         return _best_beside(sizes, room)
     (size,) = sizes
@@ -145,42 +176,52 @@ def _grids(scene: Scene, room: Room) -> list[Rows]:
     if scene.shape == "column":
         return [(1,) * size]
     if scene.shape == "grid":
-        return [max((_balanced(size, n, room) for n in range(2, size + 1)), key=_sizer(room))]
-    if size == 2 or (size <= _IN_A_ROW and room.emblem is None):
-        return [(1,) * size if room.height > room.width else (size,)]
-    best = _best_rows(size, room)
+        return [_best_rows(size, room, cell, fewest=2)]
+    return [_freely(scene, room, cell)]
+
+
+def _freely(scene: Scene, room: Room, cell: Cell) -> Rows:
+    """The rows of things of which nothing was said but what they are, and how many."""
+    size_of = _sizer(room, cell)
     (block,) = scene.blocks
     kinds = tuple(count for _, count in block)
-    size_of = _sizer(room)
-    if len(kinds) > 1 and size_of(kinds) >= _KINDS_ARE_CLEARER * size_of(best):
-        return [kinds]
-    return [best]
+    size = sum(kinds)
+    best = _best_rows(size, room, cell)
+    along = (1,) * size if room.height > room.width else (size,)
+    if room.width != room.height and size_of(along) >= _LINE_IS_CLEARER * size_of(best):
+        best = along
+    if size <= _IN_A_ROW and len(best) in (1, size):
+        return best
+    apart = 1 < len(kinds) < size and size_of(kinds) >= _KINDS_ARE_CLEARER * size_of(best)
+    return kinds if apart else best
 
 
-def _sizer(room: Room) -> Callable[[Rows], float]:
+def _sizer(room: Room, cell: Cell) -> Callable[[Rows], float]:
     """How large the cells of so many rows are in this room."""
 
     def size_of(rows: Rows) -> float:
-        return room.cell(_span(max(rows)), _span(len(rows)))
+        return room.cell(*cell.span(rows))
 
     return size_of
 
 
-def _best_rows(size: int, room: Room) -> Rows:
+def _best_rows(size: int, room: Room, cell: Cell, fewest: int = 1) -> Rows:
     """The rows that leave the largest cells; among equals the fewest."""
-    return max((_balanced(size, n, room) for n in range(1, size + 1)), key=_sizer(room))
+    choices = (_balanced(size, count, room) for count in range(fewest, size + 1))
+    return max(choices, key=_sizer(room, cell))
 
 
 def _balanced(size: int, count: int, room: Room) -> Rows:
-    """``size`` things in ``count`` rows that differ by one at most, and look even."""
+    """``size`` things in ``count`` rows that differ by one at most, and look even and firm."""
     low, longer = divmod(size, count)
-    if count == 3 and longer == 1:
-        return low, low + 1, low
-    if count == 3 and longer == 2:
-        return low + 1, low, low + 1
+    half, has_middle = divmod(count, 2)
+    if has_middle and longer == 1:
+        return (low,) * half + (low + 1,) + (low,) * half
+    if has_middle and longer == count - 1:
+        return (low + 1,) * half + (low,) + (low + 1,) * half
     rows = (low + 1,) * longer + (low,) * (count - longer)
     wide_at_its_top = room.emblem is not None and room.emblem.rise > 0  # a shield
-    return rows[::-1] if size == 3 and not wide_at_its_top else rows
+    return rows if wide_at_its_top else rows[::-1]  # broad at the foot
 
 
 def _best_beside(sizes: Sequence[int], room: Room) -> list[Rows]:
@@ -211,11 +252,11 @@ def _span(count: int) -> float:
 # ---------------------------------------------------------------- boxes, in shorter sides
 
 
-def _stacked(rows: Rows, room: Room) -> Iterator[Box]:
+def _stacked(rows: Rows, room: Room, cell: Cell) -> Iterator[Box]:
     """Rows below one another that fill the room; a shorter row stands in the middle."""
-    across, down = _span(max(rows)), _span(len(rows))
+    across, down = cell.span(rows)
     width, height, middle = room.area(across, down)
-    gap = _GAP * room.cell(across, down)
+    gap = cell.gap * room.cell(across, down)
     wide = (width - gap * (max(rows) - 1)) / max(rows)
     high = (height - gap * (len(rows) - 1)) / len(rows)
     for number, count in enumerate(rows):

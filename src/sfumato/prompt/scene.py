@@ -52,6 +52,11 @@ class Scene:
     shape: str = ""  # "row", "column", "grid"; "": as fits best
 
     @property
+    def is_free(self) -> bool:
+        """Whether nothing was said of where things stand."""
+        return not self.axis and not self.shape
+
+    @property
     def blocks_of_copies(self) -> list[list[int]]:
         """The number of the thing that each place of each block holds."""
         return [[thing for thing, count in block for _ in range(count)] for block in self.blocks]

@@ -85,19 +85,50 @@ def test_drawings_lie_apart_and_on_the_canvas(
 
 
 def test_slender_drawings_grow_into_the_room() -> None:
-    bottles = drawn_boxes(parts_of("three bottles"), [BOTTLE])
-    assert min(bottom - top for _, top, _, bottom in bottles) > 550
-    cards = drawn_boxes(parts_of("three cards"), [CARD])
+    row = parts_of("three bottles in a row")
+    assert min(bottom - top for _, top, _, bottom in drawn_boxes(row, [BOTTLE])) > 550
+    cards = drawn_boxes(row, [CARD])
     assert cards[0][2] - cards[0][0] == pytest.approx(262, abs=3)
 
 
+def test_three_fill_a_square() -> None:
+    boxes = drawn_boxes(parts_of("three cards"), [CARD])
+    assert {round(box[2] - box[0]) for box in boxes} == {406}
+    assert min(box[1] for box in boxes) == pytest.approx(0.06 * 1024, abs=1)
+    assert min(box[0] for box in boxes) == pytest.approx(0.06 * 1024, abs=1)
+
+
 def test_a_row_of_unlike_drawings_has_even_gaps() -> None:
-    boxes = sorted(drawn_boxes(parts_of("a snake, a bottle and a card"), [SNAKE, BOTTLE, CARD]))
+    parts = parts_of("a snake, a bottle and a card, in a row")
+    boxes = sorted(drawn_boxes(parts, [SNAKE, BOTTLE, CARD]))
     gaps = [later[0] - earlier[2] for earlier, later in pairwise(boxes)]
     assert gaps[0] == pytest.approx(gaps[1])
     longest = {round(max(b[2] - b[0], b[3] - b[1]), 3) for b in boxes}
     assert len(longest) == 1  # one size, as icons of a set
-    assert len({round(b[1] + b[3], 3) for b in boxes}) == 1  # on one line
+    assert len({round(b[3], 3) for b in boxes}) == 1  # on one ground
+
+
+def test_what_hovers_is_centred_beside_what_stands() -> None:
+    parts = parts_of("a cloud, a bottle and a snake, in a row")
+    cloud, bottle, snake = drawn_boxes(parts, [SNAKE, BOTTLE, SNAKE])
+    assert snake[3] == pytest.approx(bottle[3])
+    assert cloud[1] + cloud[3] == pytest.approx(bottle[1] + bottle[3])
+
+
+def test_each_row_has_a_ground_of_its_own() -> None:
+    parts = parts_of("a snake, a bottle, a card and a ticket")
+    boxes = drawn_boxes(parts, [SNAKE, BOTTLE, BOTTLE, SNAKE])
+    assert boxes[0][3] == pytest.approx(boxes[1][3])
+    assert boxes[2][3] == pytest.approx(boxes[3][3])
+    assert boxes[1][3] < boxes[2][1]
+
+
+def test_recipes_of_before_the_ground_are_laid_out_as_they_were() -> None:
+    """They say nothing of standing: everything is centred in its row."""
+    snake = Part(subject="snake", boxes=((0.06, 0.06, 0.46, 0.94),))
+    bottle = Part(subject="bottle", boxes=((0.54, 0.06, 0.94, 0.94),))
+    boxes = drawn_boxes((snake, bottle), [SNAKE, BOTTLE])
+    assert boxes[0][1] + boxes[0][3] == pytest.approx(boxes[1][1] + boxes[1][3])
 
 
 def test_columns_of_a_grid_stand_under_one_another() -> None:

@@ -38,18 +38,23 @@ def rows(parts: tuple[Part, ...]) -> list[int]:
     ("prompt", "expected"),
     [
         ("two stars", [2]),
-        ("three stars", [3]),
+        ("three stars", [1, 2]),
         ("four stars", [2, 2]),
-        ("five stars", [3, 2]),
+        ("five stars", [2, 3]),
         ("six stars", [3, 3]),
         ("seven stars", [2, 3, 2]),
         ("eight stars", [3, 2, 3]),
         ("nine stars", [3, 3, 3]),
+        ("three stars in a row", [3]),
         ("four stars in a row", [4]),
+        ("three stars side by side", [3]),
         ("three stars one above the other", [1, 1, 1]),
         ("three stars in a grid", [1, 2]),
         ("four apples and four pears", [4, 4]),
-        ("two cats and a dog", [3]),
+        ("two cats and a dog", [2, 1]),
+        ("a cat and two dogs", [1, 2]),
+        ("an apple, a pear and a banana", [1, 2]),
+        ("a cat between two dogs", [3]),
         ("two cats above a dog", [2, 1]),
         ("an owl above a book", [1, 1]),
     ],
@@ -59,10 +64,60 @@ def test_rows_are_balanced(prompt: str, expected: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((3072, 1024), [5]), ((1024, 3072), [1] * 5), ((1024, 1024), [3, 2])]
+    ("size", "expected"), [((3072, 1024), [5]), ((1024, 3072), [1] * 5), ((1024, 1024), [2, 3])]
 )
 def test_rows_follow_the_canvas(size: tuple[int, int], expected: list[int]) -> None:
     assert rows(laid("five stars", *size)) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "wide", "tall"),
+    [
+        (2, [2], [1, 1]),
+        (3, [3], [1, 1, 1]),
+        (4, [4], [1, 1, 1, 1]),
+        (5, [2, 3], [2, 1, 2]),
+        (6, [3, 3], [2, 2, 2]),
+        (7, [3, 4], [1, 2, 2, 2]),
+        (9, [4, 5], [2, 2, 1, 2, 2]),
+    ],
+)
+def test_screens_and_telephones_are_filled(count: int, wide: list[int], tall: list[int]) -> None:
+    assert rows(laid(f"{count} stars", 1920, 1080)) == wide
+    assert rows(laid(f"{count} stars", 1080, 1920)) == tall
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("three candles", [3]),  # slender: a row leaves them taller than a triangle
+        ("three floor lamps", [3]),
+        ("three sunglasses", [1, 1, 1]),
+        ("two cars", [1, 1]),
+        ("three cars", [1, 2]),
+        ("a car and a van", [1, 1]),
+        ("a car and a cat", [2]),
+        ("two cars in a row", [2]),
+        ("a car left of a van", [2]),
+    ],
+)
+def test_slender_and_broad_things_stand_where_they_are_largest(
+    prompt: str, expected: list[int]
+) -> None:
+    assert rows(laid(prompt)) == expected
+
+
+def test_three_on_a_square_are_half_as_large_again_as_in_a_row() -> None:
+    triangle, row = boxes(laid("three apples")), boxes(laid("three apples in a row"))
+    assert min(b[2] - b[0] for b in triangle) > 1.5 * max(b[2] - b[0] for b in row)
+    top, left, right = triangle
+    assert top[3] < left[1] == right[1]
+    assert top[0] + top[2] == pytest.approx(left[0] + right[2])
+
+
+def test_what_stands_is_said_of_each_thing() -> None:
+    parts = laid("a cat, a hot air balloon, a red heart and a bottle of milk")
+    assert [part.stands for part in parts] == [True, False, False, True]
 
 
 def test_three_on_a_round_emblem_stand_as_a_pyramid() -> None:
@@ -133,7 +188,7 @@ def test_boxes_lie_apart_on_the_canvas_and_in_its_middle(
 
 
 def test_the_room_is_used() -> None:
-    for left, top, right, bottom in boxes(laid("three bottles")):
+    for left, top, right, bottom in boxes(laid("three bottles in a row")):
         assert right - left > 0.25
         assert bottom - top > 0.85  # a slender drawing may be as tall as the canvas
     wide = laid("three stars", 3072, 1024)
@@ -143,7 +198,9 @@ def test_the_room_is_used() -> None:
 @pytest.mark.parametrize(
     ("prompt", "sentence"),
     [
-        ("three apples", "Laid out as three apples in a row."),
+        ("three apples", "Laid out as three apples in a triangle."),
+        ("three apples in a row", "Laid out as three apples in a row."),
+        ("two cars", "Laid out as two cars one above the other."),
         ("a fox and an owl", "Laid out as a fox and an owl side by side."),
         ("five stars", "Laid out as five stars in 2 rows."),
         ("two stars one above the other", "Laid out as two stars one above the other."),
