@@ -52,8 +52,8 @@ def vary(
 ) -> None:
     """Draw pictures near the one in FILE, from its recipe.
 
-    Each variation starts between FILE's noise and another: a quarter of the way (subtle) or three
-    fifths (strong). Words, size, style and every other choice stay as they are.
+    Each variation has other proportions and starts from other noise: a quarter of the way from
+    FILE's own (subtle) or three fifths (strong). Words, size, style and every other choice stay.
     """
     from sfumato.cli.session import Session
     from sfumato.files import read_recipe, save_image

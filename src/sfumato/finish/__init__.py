@@ -17,6 +17,7 @@ from sfumato.colours import rgb_of
 from sfumato.errors import BackendError
 from sfumato.finish.alpha import clean_alpha
 from sfumato.finish.arrange import arrange, assemble
+from sfumato.finish.bend import bend_of
 from sfumato.finish.compose import (
     Canvas,
     Laid,
@@ -103,14 +104,21 @@ def _trace(pixels: NDArray[np.uint8], plan: GenerationPlan) -> _Traced:
         layers = layers.recoloured(tint.apply(layers.colours))
     shapes = trace(layers) if plan.finish == "vector" else []
     box = bounding_box(shapes or trace(layers.silhouette()))
+    bleed = float(layers.cover.sum()) > _BLEED * pixels[..., 3].size
+    keyline = _keyline(layers, plan)
+    bend = None if bleed or not shapes or box is None else bend_of(plan, box)
+    if bend is not None:
+        shapes = bend.shapes(shapes)
+        keyline = None if keyline is None else bend.shapes([keyline])[0]
+        box = bounding_box(shapes)
     if tint is not None and plan.finish != "vector":
         cleaned[..., :3] = tint.apply(np.rint(cleaned[..., :3]).astype(np.uint8))
     return _Traced(
         cleaned=cleaned,
         shapes=shapes,
         box=box or (0.0, 0.0, FRAME, FRAME),
-        bleed=float(layers.cover.sum()) > _BLEED * pixels[..., 3].size,
-        keyline=_keyline(layers, plan),
+        bleed=bleed,
+        keyline=keyline,
     )
 
 

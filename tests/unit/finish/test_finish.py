@@ -220,3 +220,27 @@ def test_nothing_breaks_it(name: str, kind: str, make_plan: MakePlan) -> None:
 def test_what_is_no_square_of_rgba_is_the_models_fault(make_plan: MakePlan) -> None:
     with pytest.raises(BackendError, match=r"\(3, 4, 4\)"):
         finish([np.zeros((3, 4, 4), np.uint8)], make_plan())
+
+
+def test_a_variation_is_drawn_in_other_proportions(rough_face: Pixels, make_plan: MakePlan) -> None:
+    plain = finish([rough_face], make_plan(width=256, height=256))
+    first, again, other = (
+        finish(
+            [rough_face],
+            make_plan(width=256, height=256, variation_seeds=(seed,), variation_strength=0.6),
+        )
+        for seed in (5, 5, 6)
+    )
+    assert first.svg == again.svg
+    assert len({plain.svg, first.svg, other.svg}) == 3
+    drawn = first.pixels[..., 3] > 127
+    assert (drawn != drawn[:, ::-1]).mean() < 0.02  # a face stays even
+    colours = dominant_colours(plain.pixels), dominant_colours(first.pixels)
+    assert len(colours[0]) == len(colours[1])
+
+
+def test_a_scene_that_fills_its_frame_still_does_when_varied(make_plan: MakePlan) -> None:
+    scene = np.zeros((64, 64, 4), np.uint8)
+    scene[..., 3], scene[:32, :, 2], scene[32:, :, 1] = 255, 200, 150
+    varied = make_plan(width=64, height=64, variation_seeds=(5,), variation_strength=1.0)
+    assert finish([scene], varied).pixels[..., 3].min() == 255
