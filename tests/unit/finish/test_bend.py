@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import plan_of
 
+from plans import plan_of
 from sfumato.finish.bend import Bend, bend_of
 from sfumato.finish.curves import Outline
 from sfumato.finish.trace import Shape
