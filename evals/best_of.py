@@ -11,7 +11,6 @@ about the choice. Prints one JSON line, adds it to ``benchmarks/results/best-of.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,13 +19,13 @@ from typing import Any
 from measures.choosing import CANDIDATES, FIRST_SEED, SIZES, draw_or_read, measure_choice
 from measures.page import table
 from measures.prompts import PROMPTS, Prompt, read_prompts
-from measures.record import ROOT, append_record, make_record, sha256_of
+from measures.publishing import add_publishing, publish
+from measures.record import make_record, sha256_of
 
 from sfumato import clip
 from sfumato.errors import SfumatoError
 from sfumato.training.judge import SIDE, Judge
 
-RESULTS = ROOT / "benchmarks" / "results" / "best-of.jsonl"
 TEMPLATE = Path(__file__).parent / "best-of-page.md"
 PAGE = "quality-best-of.md"
 
@@ -41,9 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=int, help="prompts, evenly spread; all if not given")
     parser.add_argument("--side", type=int, default=256, help="pixels, a multiple of 64")
     parser.add_argument("--keep", type=Path, help="file that keeps the drawings for another run")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--write-docs", action="store_true")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    add_publishing(parser, "best-of")
     asked = parser.parse_args(arguments)
     if asked.side % SIDE or (asked.most is not None and asked.most < 1):
         parser.error("--side must be a multiple of 64 and --most at least 1")
@@ -70,12 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"python evals/best_of.py --judge runs/judge --model {asked.model} "
         f"--ranker {asked.ranker}{f' --most {asked.most}' if asked.most else ''} --write-docs"
     )
-    record = make_record("best-of", command, figures)
-    append_record(record, asked.results)
-    if asked.write_docs:
-        asked.docs.mkdir(parents=True, exist_ok=True)
-        (asked.docs / PAGE).write_text(best_of_page(record), "utf-8")
-    print(json.dumps(record, ensure_ascii=False))
+    publish(make_record("best-of", command, figures), asked, PAGE, best_of_page)
     return 0
 
 

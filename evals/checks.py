@@ -13,19 +13,17 @@ that people see; false alarms on every clean picture. Prints one JSON line and a
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from measures.record import ROOT, append_record, make_record
+from measures.publishing import add_publishing, publish
+from measures.record import make_record
 from planted import clean, load_themes
 from planted.measure import measure
 from planted.page import checks_page
 
 from sfumato.errors import SfumatoError
-
-RESULTS = ROOT / "benchmarks" / "results" / "checks.jsonl"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plants", type=int, default=60, help="pictures broken at each strength")
     parser.add_argument("--split", help="take icons of this split, not the held-out ones")
     parser.add_argument("--only", help="checks, with commas between")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--write-docs", action="store_true")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    add_publishing(parser, "checks")
     asked = parser.parse_args(arguments)
     only = None if asked.only is None else asked.only.split(",")
     try:
@@ -67,12 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "python evals/checks.py --data data/curated --data data/judge "
         f"--icons {asked.icons} {drawings}--plants {asked.plants} --write-docs"
     )
-    record = make_record("checks", command, figures)
-    append_record(record, asked.results)
-    if asked.write_docs:
-        asked.docs.mkdir(parents=True, exist_ok=True)
-        (asked.docs / "checks.md").write_text(checks_page(record), "utf-8")
-    print(json.dumps(record, ensure_ascii=False))
+    publish(make_record("checks", command, figures), asked, "checks.md", checks_page)
     return 0
 
 

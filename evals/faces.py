@@ -12,7 +12,6 @@ half is planted with defects, and counts. Prints one JSON line and adds it to
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,8 @@ from typing import Any
 
 import numpy as np
 from measures.crooked import PLANTS, Anatomy, Plant
-from measures.record import ROOT, append_record, make_record
+from measures.publishing import add_publishing, publish
+from measures.record import make_record
 from numpy.typing import NDArray
 from PIL import Image
 from planted import clean
@@ -34,7 +34,6 @@ from sfumato.errors import SfumatoError
 
 HERE = Path(__file__).parent
 LISTED = HERE / "photographs.txt"
-RESULTS = ROOT / "benchmarks" / "results" / "faces.jsonl"
 
 _LARGEST = 1280  # pixels: what the check looks at, and what is planted in
 _AROUND = 4.0  # eye distances to each side of a face: the portrait that is broken
@@ -191,9 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of icons")
     parser.add_argument("--icons", type=int, default=100, help="icons of it")
     parser.add_argument("--plants", type=int, default=30, help="pictures broken at each strength")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--write-docs", action="store_true")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    add_publishing(parser, "faces")
     asked = parser.parse_args(arguments)
     try:
         photos = list(photographs(asked.photos))
@@ -206,12 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "python evals/faces.py --photos photos --data data/judge "
         f"--icons {asked.icons} --plants {asked.plants} --write-docs"
     )
-    record = make_record("faces", command, figures)
-    append_record(record, asked.results)
-    if asked.write_docs:
-        asked.docs.mkdir(parents=True, exist_ok=True)
-        (asked.docs / "checks-faces.md").write_text(page(record), "utf-8")
-    print(json.dumps(record, ensure_ascii=False))
+    publish(make_record("faces", command, figures), asked, "checks-faces.md", page)
     return 0
 
 

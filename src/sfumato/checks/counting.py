@@ -15,7 +15,7 @@ from sfumato.checks.demands import asked_count
 from sfumato.checks.look import Look, spread
 from sfumato.checks.pieces import find_copies
 from sfumato.regions import find_regions
-from sfumato.request import Finding
+from sfumato.request import Finding, Severity
 
 __all__ = ["count_subjects", "wrong_count"]
 
@@ -40,15 +40,7 @@ def wrong_count(look: Look) -> list[Finding]:
     touching = " Subjects that overlap count as one." if found < wanted else ""
     # a model that was given one thing to draw draws one, whatever the seed
     hopeless = look.plan is not None and asked_count(look.plan.subject) != wanted
-    return [
-        Finding(
-            check="wrong_count",
-            severity="note" if hopeless else "warning",
-            message=f"Asked for {wanted}, but {found} can be told apart.{touching}",
-            box=look.box(look.drawn),
-            measure=float(found),
-        )
-    ]
+    return [_miscounted(look, wanted, found, "note" if hopeless else "warning", touching)]
 
 
 def _missing(look: Look) -> list[Finding]:
@@ -60,15 +52,17 @@ def _missing(look: Look) -> list[Finding]:
     found = sum(box is not None for box in copies)
     if found in (0, len(copies)):  # ``blank`` says that nothing was drawn
         return []
-    return [
-        Finding(
-            check="wrong_count",
-            severity="warning",
-            message=f"Asked for {len(copies)}, but {found} can be told apart.",
-            box=look.box(look.drawn),
-            measure=float(found),
-        )
-    ]
+    return [_miscounted(look, len(copies), found, "warning")]
+
+
+def _miscounted(look: Look, wanted: int, found: int, severity: Severity, more: str = "") -> Finding:
+    return Finding(
+        check="wrong_count",
+        severity=severity,
+        message=f"Asked for {wanted}, but {found} can be told apart.{more}",
+        box=look.box(look.drawn),
+        measure=float(found),
+    )
 
 
 def count_subjects(drawn: NDArray[np.bool_]) -> tuple[int, set[int]]:
