@@ -1,55 +1,47 @@
-"""The queue: submit, follow, cancel, retry, list. Safe from threads and from many processes."""
+"""The queue: submit, follow, cancel, retry, hand out. Safe from threads and from many processes.
+
+What it answers without changing anything stands in ``reader.py``, what a new job is in
+``asking.py``, and what whoever holds a job may do with it in ``claims.py``.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from sfumato.errors import RequestError, StorageError
 from sfumato.gallery import Library
-from sfumato.gallery.identity import is_id, new_id
-from sfumato.gallery.picture import check_cursor, check_label
 from sfumato.gallery.tables import DatabaseTime
+from sfumato.jobs.asking import new_row
 from sfumato.jobs.claims import Claim, abandon, advance, claim_next, reap, record
 from sfumato.jobs.job import (
     DEFAULT_LIMIT_SECONDS,
     ENDED,
     LEASE_SECONDS,
-    MAX_KEY,
-    MAX_LIMIT_SECONDS,
-    MAX_PRIORITY,
     MAX_UNFINISHED,
     MAX_UNFINISHED_PER_OWNER,
     MIN_FREE_BYTES,
-    MIN_PRIORITY,
-    STATES,
     Job,
     JobEvent,
-    JobState,
     LeaseLost,
     request_from_json,
-    request_to_json,
 )
-from sfumato.jobs.rows import job_of, jobs_of, moment_of
-from sfumato.jobs.tables import EVENTS, JOBS
-from sfumato.models import spec_of
-from sfumato.plan import make_plan
-from sfumato.request import MAX_SEED, GenerationRequest
+from sfumato.jobs.reader import MAX_LISTED, JobReader
+from sfumato.jobs.rows import job_of, jobs_of
+from sfumato.jobs.tables import JOBS
+from sfumato.request import GenerationRequest
 
-MAX_LISTED = 500
+__all__ = ["MAX_LISTED", "JobQueue"]
+
 _POLL_SECONDS = 0.2  # how late news from another process may be
 
 
-class JobQueue:
+class JobQueue(JobReader):
     """Jobs of one library. Costs nothing to make; close the library when done."""
 
     def __init__(
@@ -62,8 +54,7 @@ class JobQueue:
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         """The queue of ``library``, with its limits."""
-        self.library = library
-        self.database = library.database
+        super().__init__(library)
         self.lease_seconds = lease_seconds
         self._max_unfinished = max_unfinished
         self._max_per_owner = max_unfinished_per_owner
@@ -102,7 +93,7 @@ class JobQueue:
             ModelError: no such model.
             StorageError: code "disk_full": too little room for new pictures.
         """
-        values = _values_of(request, priority, owner, idempotency_key, limit_seconds, collection)
+        values = new_row(request, priority, owner, idempotency_key, limit_seconds, collection)
         self.check_room()
         job, fresh = self.database.write_together(
             lambda connection: self._insert(connection, values)
@@ -123,7 +114,7 @@ class JobQueue:
     ) -> list[Job]:
         """Queue several drawings that belong together: all of them or none. As ``submit``."""
         together = [
-            _values_of(request, priority, owner, None, limit_seconds, collection)
+            new_row(request, priority, owner, None, limit_seconds, collection)
             for request in requests
         ]
         self.check_room()
@@ -182,161 +173,7 @@ class JobQueue:
                     code="queue_full",
                 )
 
-    # ------------------------------------------------------------ looking
-
-    def get(self, job_id: str) -> Job:
-        """One job.
-
-        Raises: RequestError: code "no_such_job".
-        """
-        with self.database.read() as connection:
-            row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).one_or_none()
-            if row is None:
-                raise _unknown(job_id)
-            return jobs_of(connection, [row])[0]
-
-    def get_many(self, job_ids: Sequence[str]) -> list[Job]:
-        """Jobs by their ids, in any order; those that are forgotten are left out."""
-        found: list[Job] = []
-        with self.database.read() as connection:
-            for start in range(0, len(job_ids), MAX_LISTED):
-                some = JOBS.c.id.in_(job_ids[start : start + MAX_LISTED])
-                found += jobs_of(connection, connection.execute(select(JOBS).where(some)).all())
-        return found
-
-    def jobs(
-        self,
-        *,
-        states: Sequence[JobState] = STATES,
-        owner: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> tuple[list[Job], str | None]:
-        """Jobs, newest first, and the cursor of those that follow (None: no more).
-
-        Raises: RequestError: a limit, state or cursor that cannot be.
-        """
-        if not 1 <= limit <= MAX_LISTED:
-            raise RequestError(
-                f"The list's length is {limit}.", hint=f"Give a number from 1 to {MAX_LISTED}."
-            )
-        for state in states:
-            if state not in STATES:
-                raise RequestError(
-                    f"There is no state {state!r}.", hint=f"Choose from: {', '.join(STATES)}."
-                )
-        wanted = select(JOBS).order_by(JOBS.c.id.desc()).limit(limit + 1)
-        if len(set(states)) < len(STATES):
-            wanted = wanted.where(JOBS.c.state.in_(states))
-        if owner is not None:
-            wanted = wanted.where(JOBS.c.owner == owner)
-        if cursor is not None:
-            wanted = wanted.where(JOBS.c.id < check_cursor(cursor))
-        with self.database.read() as connection:
-            rows = connection.execute(wanted).all()
-            jobs = jobs_of(connection, rows[:limit])
-        return jobs, jobs[-1].id if len(rows) > limit else None
-
-    def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each state."""
-        counted = select(JOBS.c.state, func.count()).group_by(JOBS.c.state)
-        with self.database.read() as connection:
-            found = {row[0]: row[1] for row in connection.execute(counted)}
-        return {state: found.get(state, 0) for state in STATES}
-
-    def position(self, job_id: str) -> int | None:
-        """How many jobs will be begun before this one; None when it is not queued.
-
-        Raises: RequestError: code "no_such_job".
-        """
-        with self.database.read() as connection:
-            row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).one_or_none()
-            if row is None:
-                raise _unknown(job_id)
-            if row.state != "queued":
-                return None
-            return self._ahead(connection, row.priority, row.number)
-
-    def positions(self, jobs: Sequence[Job]) -> dict[str, int]:
-        """The same of every queued one of these jobs, by id; a few looks for a whole list."""
-        asked = [job.id for job in jobs if job.state == "queued"]
-        if not asked:
-            return {}
-        found: dict[str, int] = {}
-        # the state is looked at here: asked for it too, SQLite reads the queue instead of the ids
-        places = select(JOBS.c.number, JOBS.c.priority, JOBS.c.state).where(JOBS.c.id.in_(asked))
-        with self.database.read() as connection:
-            by_priority: dict[int, list[int]] = {}
-            for row in connection.execute(places):
-                if row.state == "queued":
-                    by_priority.setdefault(row.priority, []).append(row.number)
-            for priority, numbers in by_priority.items():
-                first, last = min(numbers), max(numbers)
-                # neighbours in a list are neighbours in the queue: hardly more rows than jobs
-                between = select(JOBS.c.id).where(
-                    JOBS.c.number.between(first, last),
-                    JOBS.c.state == "queued",
-                    JOBS.c.priority == priority,
-                )
-                ahead = self._ahead(connection, priority, first)
-                listed = connection.execute(between.order_by(JOBS.c.number)).scalars()
-                found.update((job, ahead + at) for at, job in enumerate(listed))
-        return found
-
-    @staticmethod
-    def _ahead(connection: Connection, priority: int, number: int) -> int:
-        """How many jobs are begun before the one of this number; each count reads an index."""
-        queued = select(func.count()).where(JOBS.c.state == "queued")
-        more_urgent = queued.where(JOBS.c.priority > priority)
-        earlier = queued.where(JOBS.c.priority == priority, JOBS.c.number < number)
-        return sum(connection.execute(count).scalar_one() for count in (more_urgent, earlier))
-
-    def preview(self, job_id: str, index: int) -> bytes | None:
-        """The newest preview of a picture in the making, PNG; None when there is none (yet)."""
-        if not is_id(job_id):
-            return None
-        try:
-            return self.library.folder.preview(job_id, index).read_bytes()
-        except FileNotFoundError:
-            return None
-
     # ------------------------------------------------------------ following
-
-    def read_events(self, job_id: str, after: int = 0) -> list[JobEvent]:
-        """Kept events numbered above ``after``, and the progress of a running job; at once.
-
-        Raises: RequestError: code "no_such_job".
-        """
-        with self.database.read() as connection:
-            row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).one_or_none()
-            if row is None:
-                raise _unknown(job_id)
-            events = [
-                JobEvent(
-                    job_id=job_id,
-                    number=event.number,
-                    kind=event.kind,
-                    at=moment_of(event.at),
-                    data=json.loads(event.data),
-                )
-                for event in connection.execute(
-                    select(EVENTS)
-                    .where(EVENTS.c.job == row.number, EVENTS.c.number > after)
-                    .order_by(EVENTS.c.number)
-                )
-            ]
-            now = connection.execute(select(DatabaseTime())).scalar_one()
-        if row.state == "running" and row.progress is not None:
-            events.append(
-                JobEvent(
-                    job_id=job_id,
-                    number=row.last_event,
-                    kind="progress",
-                    at=moment_of(now),
-                    data=json.loads(row.progress),
-                )
-            )
-        return events
 
     def events(
         self, job_id: str, after: int = 0, *, timeout: float | None = None
@@ -416,7 +253,7 @@ class JobQueue:
         Raises: RequestError: code "no_such_job".
         """
         with self.database.write() as connection:
-            row = self._locked(connection, job_id)
+            row = self._row(connection, job_id, lock=True)
             if row.state == "queued":
                 advance(
                     connection, row, "cancelled", {}, state="cancelled", finished_at=DatabaseTime()
@@ -437,7 +274,7 @@ class JobQueue:
         """
         self.check_room()
         with self.database.write() as connection:
-            row = self._locked(connection, job_id)
+            row = self._row(connection, job_id, lock=True)
             request_from_json(row.request)
             if row.state not in ("failed", "cancelled"):
                 raise RequestError(
@@ -466,13 +303,6 @@ class JobQueue:
         old = JOBS.c.finished_at < DatabaseTime() - older_than_seconds
         with self.database.write() as connection:
             return connection.execute(delete(JOBS).where(JOBS.c.state.in_(ENDED), old)).rowcount
-
-    def _locked(self, connection: Connection, job_id: str) -> Row[Any]:
-        wanted = select(JOBS).where(JOBS.c.id == job_id).with_for_update()
-        row = connection.execute(wanted).one_or_none()
-        if row is None:
-            raise _unknown(job_id)
-        return row
 
     # ------------------------------------------------------------ for workers
 
@@ -507,86 +337,8 @@ class JobQueue:
         """
         return self._after(abandon(self.database, worker, reason, counts=counts))
 
-    def workers(self) -> dict[str, str]:
-        """Who holds a running job: worker to job."""
-        wanted = select(JOBS.c.worker, JOBS.c.id).where(JOBS.c.state == "running")
-        with self.database.read() as connection:
-            return {row.worker: row.id for row in connection.execute(wanted)}
-
     def _after(self, touched: int) -> int:
         if touched:
             self.notify()
             self._tell("submitted", "")
         return touched
-
-
-def _values_of(
-    request: GenerationRequest,
-    priority: int,
-    owner: str,
-    key: str | None,
-    limit_seconds: float,
-    collection: str | None,
-) -> dict[str, Any]:
-    """The row of a new job. Raises: as ``submit``."""
-    _check_options(priority, owner, key, limit_seconds)
-    collection = None if collection is None else check_label("collection", collection)
-    make_plan(request, spec_of(request.model))
-    asked = json.dumps([request_to_json(request), limit_seconds, collection])
-    request = _with_seeds(request)
-    return {
-        "id": new_id(),
-        "state": "queued",
-        "priority": priority,
-        "owner": owner,
-        "idempotency_key": key,
-        "asked_sha256": hashlib.sha256(asked.encode()).hexdigest(),
-        "request": request_to_json(request),
-        "num_images": request.num_images,
-        "limit_seconds": float(limit_seconds),
-        "collection": collection,
-        "attempt": 0,
-        "fence": 0,
-        "last_event": 1,
-        "created_at": DatabaseTime(),
-    }
-
-
-def _with_seeds(request: GenerationRequest) -> GenerationRequest:
-    """The request with nothing left to chance."""
-    highest = MAX_SEED - request.num_images + 1
-    if request.seed is None:
-        request = replace(request, seed=secrets.randbelow(highest + 1))
-    if request.variation_strength > 0 and request.variation_seed is None:
-        request = replace(request, variation_seed=secrets.randbelow(highest + 1))
-    return request
-
-
-def _check_options(priority: int, owner: str, key: str | None, limit_seconds: float) -> None:
-    if isinstance(priority, bool) or not isinstance(priority, int):
-        raise RequestError(f"The priority must be a whole number, not {priority!r}.")
-    if not MIN_PRIORITY <= priority <= MAX_PRIORITY:
-        raise RequestError(
-            f"The priority is {priority}.",
-            hint=f"Give a number from {MIN_PRIORITY} to {MAX_PRIORITY}.",
-        )
-    if len(owner) > 64:
-        raise RequestError("The owner's name is longer than 64 characters.")
-    if key is not None and not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
-        raise RequestError(
-            "The idempotency key is not usable.",
-            hint=f"Give 1 to {MAX_KEY} printable ASCII characters.",
-        )
-    if not 0 < limit_seconds <= MAX_LIMIT_SECONDS:  # NaN is refused here too
-        raise RequestError(
-            f"The time limit is {limit_seconds} s.",
-            hint=f"Give up to {MAX_LIMIT_SECONDS:,.0f} seconds.",
-        )
-
-
-def _unknown(job_id: str) -> RequestError:
-    return RequestError(
-        f"There is no job called {job_id[:40]!r}.",
-        hint="It may be so old that it was forgotten.",
-        code="no_such_job",
-    )
