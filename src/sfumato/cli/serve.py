@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ Examples:
 """
 
 
+def _days(name: str, words: str, default: int | None = None) -> Callable[[Any], Any]:
+    """An option that takes a number of days, which None leaves open."""
+    return click.option(
+        name,
+        type=click.IntRange(1, 36_500),
+        metavar="DAYS",
+        default=default,
+        show_default=default is not None,
+        help=words,
+    )
+
+
 #: The options that both commands have.
 listening = joined(
     click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen."),
@@ -44,20 +57,8 @@ listening = joined(
         show_default=True,
         help="Processes that draw; each uses all cores.",
     ),
-    click.option(
-        "--keep-jobs",
-        type=click.IntRange(1, 36_500),
-        metavar="DAYS",
-        default=30,
-        show_default=True,
-        help="Forget jobs so long after their end; their pictures stay.",
-    ),
-    click.option(
-        "--keep-trash",
-        type=click.IntRange(1, 36_500),
-        metavar="DAYS",
-        help="Delete for good what was in the trash for so long; nothing by default.",
-    ),
+    _days("--keep-jobs", "Forget jobs so long after their end; their pictures stay.", default=30),
+    _days("--keep-trash", "Delete for good what was in the trash for so long; nothing by default."),
     click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
