@@ -30,11 +30,14 @@ _FLAGS = {
 }
 
 
-def commands_of(plan: GenerationPlan, *, file_name: str, base: str) -> dict[str, str] | None:
+def commands_of(
+    plan: GenerationPlan, *, file_name: str, base: str, with_key: bool = False
+) -> dict[str, str] | None:
     """``cli``, ``python`` and ``curl``; None where no request draws the plan.
 
     ``base`` is this server's address with a slash at its end, ``file_name`` what the picture is
-    called when it is downloaded: the command line varies a file, not a seed.
+    called when it is downloaded: the command line varies a file, not a seed. ``with_key``: the
+    server wants a key. Only ``curl`` asks it, and takes the key from the shell's ``SFUMATO_KEY``.
     """
     try:
         request = request_of(plan, spec_of(plan.model))
@@ -42,12 +45,14 @@ def commands_of(plan: GenerationPlan, *, file_name: str, base: str) -> dict[str,
         return None  # edited by hand, drawn by another version, or its model is not here
     options = _given(request)
     arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    # double quotes: the shell puts the key in, and no text that is passed around holds it
+    key = '-H "Authorization: Bearer $SFUMATO_KEY" ' if with_key else ""
     body = json.dumps({"prompt": request.prompt, **options}, ensure_ascii=False)
     return {
         "cli": _again(file_name) if plan.variation_seeds else _shell(request, options),
         "python": f"import sfumato\n\nsfumato.generate({request.prompt!r}, {arguments})"
         '.images[0].save("picture.png")',
-        "curl": f"curl {shlex.quote(base + 'api/v1/jobs')} "
+        "curl": f"curl {shlex.quote(base + 'api/v1/jobs')} {key}"
         f"-H 'Content-Type: application/json' -d {shlex.quote(body)}",
     }
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 AXE = (Path(__file__).with_name("vendor") / "axe-4.14.1.min.js").read_text("utf-8")
-EMPTY = {"jobs": [], "next": None, "counts": {}}
+EMPTY = {"jobs": [], "pictures": [], "next": None, "counts": {}, "total": 0}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def drawn(server: Any) -> dict[str, Any]:
 
 
 def first_run(page: Any, drawn: dict[str, Any]) -> None:
-    page.route("**/api/v1/jobs?*", lambda route: route.fulfill(json=EMPTY))
+    page.route(re.compile(r"/api/v1/(jobs|pictures)\?"), lambda route: route.fulfill(json=EMPTY))
     page.reload()
     page.get_by_role("heading", name="Try one of these").wait_for()
     page.get_by_role("button", name="More", exact=True).click()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from typing import Any
 
 from playwright.sync_api import expect
@@ -62,6 +64,8 @@ def test_a_lost_server_is_said_and_nothing_is_lost(visit: Any) -> None:
 
 def test_a_server_with_keys_asks_for_one(serve: Any, visit: Any) -> None:
     locked = serve("--key-required")
+    locked.call("PATCH", "/settings", {"num_images": 2})
+    locked.draw("a locked door", num_images=1, width=64, height=64)
     page = visit(address=locked.address, expect="401")
     dialog = page.get_by_role("dialog", name="A key, please")
     dialog.get_by_label("Key").fill("not a key")
@@ -71,5 +75,31 @@ def test_a_server_with_keys_asks_for_one(serve: Any, visit: Any) -> None:
     dialog.get_by_label("Key").fill(key)
     dialog.get_by_role("button", name="Come in").click()
     expect(dialog).to_have_count(0)
-    expect(page.get_by_role("heading", name="Try one of these")).to_be_visible()
+    expect(page.get_by_role("article", name="a locked door")).to_be_visible()
+    expect(page.get_by_role("group", name="How many pictures")).to_contain_text("2")
     assert key not in json.dumps(page.evaluate("({...localStorage, ...sessionStorage})"))
+
+    # what is copied asks with a key, and does not hold it
+    page.get_by_role("article", name="a locked door").locator(".tile .open").click()
+    page.get_by_role("button", name="curl", exact=True).click()
+    expect(page.get_by_text("It takes your key from the shell")).to_be_visible()
+    text = page.locator("pre.code").inner_text()
+    assert '-H "Authorization: Bearer $SFUMATO_KEY"' in text
+    assert key not in page.content()
+    if shutil.which("curl"):
+        told = subprocess.run(
+            ["sh", "-c", text], env={"SFUMATO_KEY": key, "PATH": "/usr/bin:/bin"},
+            capture_output=True, check=True,
+        ).stdout  # fmt: skip
+        assert json.loads(told)["job"]["request"]["prompt"] == "a locked door"
+
+
+def test_a_page_that_was_locked_shows_what_it_could_not(serve: Any, visit: Any) -> None:
+    locked = serve("--key-required")
+    locked.draw("a locked door", num_images=1, width=64, height=64)
+    page = visit("#/history", address=locked.address, expect="401")
+    dialog = page.get_by_role("dialog", name="A key, please")
+    dialog.get_by_label("Key").fill(locked.headers["Authorization"].removeprefix("Bearer "))
+    dialog.get_by_role("button", name="Come in").click()
+    expect(page.get_by_role("button", name="a locked door")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="key")).to_have_count(0)

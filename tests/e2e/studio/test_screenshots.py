@@ -6,6 +6,7 @@ SFUMATO_SCREENSHOTS=docs/studio pytest tests/e2e/studio/test_screenshots.py
 from __future__ import annotations
 
 import os
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -86,15 +87,22 @@ def test_comparing(visit: Any, studio: Any) -> None:
 
 def test_first_run(visit: Any, studio: Any) -> None:
     page = visit()
-    page.route(
-        "**/api/v1/jobs?*",
-        lambda route: route.fulfill(json={"jobs": [], "next": None, "counts": {}}),
-    )
+    empty = {"jobs": [], "pictures": [], "next": None, "counts": {}, "total": 0}
+    page.route(re.compile(r"/api/v1/(jobs|pictures)\?"), lambda route: route.fulfill(json=empty))
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         page.reload()
         page.get_by_role("heading", name="Try one of these").wait_for()
         take(page, f"first-run-desktop-{theme}")
+
+
+def test_a_library_and_nothing_drawn_lately(visit: Any, studio: Any) -> None:
+    page = visit()
+    empty = {"jobs": [], "next": None, "counts": {}}
+    page.route("**/api/v1/jobs?*", lambda route: route.fulfill(json=empty))
+    page.reload()
+    expect(page.locator(".latest img")).to_have_count(24)
+    take(page, "library-desktop-light")
 
 
 def test_sweep_and_queue(visit: Any, studio: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,22 @@ def test_a_variation_is_drawn_again_from_its_file(
     assert read_recipe(Path("again.png")).pixel_sha256 == image.pixel_sha256
     exec(told(plan)["python"], {})
     assert read_recipe(Path("picture.png")).pixel_sha256 == image.pixel_sha256
+
+
+def test_only_curl_shows_a_key_and_only_its_name() -> None:
+    plan = plan_of(prompt="a red fox for $SFUMATO_KEY")
+    open_, locked = (
+        commands_of(plan, file_name="f.png", base=BASE, with_key=wanted) for wanted in (False, True)
+    )
+    assert open_ is not None and locked is not None
+    said = subprocess.run(
+        ["sh", "-c", f"curl() {{ printf '%s\\n' \"$@\"; }}; {locked['curl']}"],
+        env={"SFUMATO_KEY": "sf-secret"}, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert said[said.index("-H") + 1] == "Authorization: Bearer sf-secret"
+    assert json.loads(said[-1])["prompt"] == "a red fox for $SFUMATO_KEY"  # the words stay words
+    assert "Authorization" not in open_["curl"]
+    assert (locked["cli"], locked["python"]) == (open_["cli"], open_["python"])
 
 
 def test_a_recipe_that_no_request_gives_has_no_commands() -> None:

@@ -82,7 +82,10 @@ def get_picture(identity: str, request: Request) -> dict[str, Any]:
         "commands": None
         if plan is None
         else commands_of(
-            plan, file_name=pictures.file_name(picture, "png"), base=address_of(request)
+            plan,
+            file_name=pictures.file_name(picture, "png"),
+            base=address_of(request),
+            with_key=owner_of(request) != "",
         ),
     }
 

@@ -6,6 +6,9 @@ const BASE = "/api/v1";
 /** `online`: the server answers. `locked`: it wants a key. `about`, `models`: what it said. */
 export const net = makeStore({ online: true, locked: false, about: null, models: null });
 
+/** Whether asking makes sense: what failed is asked again when this comes true. */
+export const reachable = ({ online, locked }) => online && !locked;
+
 /** What went wrong, in the server's own words. */
 export class Problem extends Error {
   constructor(status, { code = "unknown", message = "Something went wrong.", hint = "" } = {}) {
@@ -45,11 +48,11 @@ async function send(method, path, { body, form, headers = {} }) {
   let answer;
   try {
     answer = await fetch(BASE + path, options);
+    if (answer.ok) return answer.status === 204 ? null : await readBody(answer);
   } catch {
-    lost();
+    lost(); // before the answer, or in the middle of it
     throw new Problem(0, OFFLINE);
   }
-  if (answer.ok) return answer.status === 204 ? null : readBody(answer);
   let told = {};
   try {
     told = (await answer.json()).error ?? {};
@@ -70,8 +73,7 @@ export const post = (path, body, options) => call("POST", path, { body, ...optio
 
 /** Ask the server who it is and what it draws with. */
 export async function greet() {
-  const about = await get("/about");
-  const models = await get("/models");
+  const [about, models] = await Promise.all([get("/about"), get("/models")]);
   net.set({ about, models, locked: false });
 }
 
@@ -84,7 +86,7 @@ export async function unlock(key) {
 let waiting = null;
 
 /** The server is gone (answers still on their way prove nothing): look for it until it is back. */
-export function lost() {
+function lost() {
   if (net.get().online) net.set({ online: false });
   if (waiting !== null) return;
   let pause = 1000;

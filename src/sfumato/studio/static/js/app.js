@@ -1,19 +1,20 @@
 // The shell: bar, views, layers above them, and what holds on every page.
-import { greet, net, unlock } from "./api.js";
+import { greet, net, reachable, unlock } from "./api.js";
 import { CompareDialog, CompareTray } from "./compare.js";
-import { Field, Notice } from "./controls.js";
+import { Field, Input, Notice } from "./controls.js";
 import { Dialog } from "./dialog.js";
 import { html, render, useEffect, useState } from "./dom.js";
 import { adoptDefaults } from "./draft.js";
 import { DropTarget, RecipeDialog, takeFiles } from "./drop.js";
 import { icon } from "./icons.js";
 import { follow, jobs } from "./jobs.js";
+import { loadSettings } from "./kept.js";
 import { ShortcutSheet, typing } from "./keys.js";
 import { Lightbox } from "./lightbox.js";
 import { address, go, route } from "./router.js";
 import { useStore } from "./store.js";
-import { chooseTheme, keptTheme, nextTheme, theme } from "./themes.js";
-import { Toasts, layers } from "./toast.js";
+import { THEMES, adoptTheme, chooseTheme, nextTheme, recallTheme, theme } from "./themes.js";
+import { Toasts, complain, layers } from "./toast.js";
 import { DrawView } from "./views/draw.js";
 import { HistoryView } from "./views/history.js";
 import { QueueView } from "./views/queue.js";
@@ -31,7 +32,8 @@ const LETTERS = { d: "draw", h: "history", s: "sweep", q: "queue", ",": "setting
 
 function App() {
   const view = useStore(route, (state) => state.view);
-  const { online, locked } = useStore(net);
+  const { online, locked, about } = useStore(net);
+  const near = useStore(net, reachable);
   const [help, setHelp] = useState(false);
   const Shown = VIEWS[view].view;
 
@@ -40,8 +42,11 @@ function App() {
     document.title = view === "draw" ? "sfumato" : `${VIEWS[view].name} · sfumato`;
   }, [view]);
   useEffect(() => {
-    if (online && !locked) follow();
-  }, [online, locked]);
+    if (near) follow();
+  }, [near]);
+  useEffect(() => {
+    if (near && about) settle();
+  }, [near, about]);
   useEffect(() => {
     const onKey = (event) => {
       if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || layers.get().open > 0)
@@ -74,7 +79,7 @@ function App() {
         document.getElementById("main").focus();
       }}
     >
-      To the content
+      Skip to the content
     </a>
     <header class="bar">
       <a class="mark" href="#/" aria-label="sfumato, home">sfumato</a>
@@ -139,6 +144,17 @@ function App() {
   `;
 }
 
+/** Begin as the person wants it, on whichever device that was said. */
+async function settle() {
+  try {
+    const settings = await loadSettings();
+    adoptTheme(settings.theme);
+    adoptDefaults(settings);
+  } catch (problem) {
+    complain(problem);
+  }
+}
+
 function focusWords() {
   const field = document.getElementById("search") ?? document.getElementById("prompt");
   if (field) field.focus();
@@ -166,12 +182,12 @@ function Waiting() {
 
 function ThemeButton() {
   const { chosen } = useStore(theme);
-  const drawing = { system: "monitor", light: "sun", dark: "moon" }[chosen];
+  const [, name, drawing] = THEMES.find(([known]) => known === chosen);
   return html`
     <button
       class="icon"
-      aria-label=${`Theme: ${chosen}`}
-      title=${`Theme: ${chosen} (T)`}
+      aria-label=${`Theme: ${name}`}
+      title=${`Theme: ${name} (T)`}
       onClick=${() => chooseTheme(nextTheme())}
     >
       ${icon(drawing)}
@@ -199,13 +215,13 @@ function KeyDialog() {
       </p>
       <form class="keyform" onSubmit=${submit}>
         <${Field} name="Key">
-          <input
+          <${Input}
             type="password"
             autocomplete="current-password"
             required
             autofocus
             value=${key}
-            onInput=${(event) => setKey(event.currentTarget.value)}
+            onType=${setKey}
           />
         <//>
         ${
@@ -220,13 +236,11 @@ function KeyDialog() {
   `;
 }
 
-chooseTheme(keptTheme());
+recallTheme();
 render(
   html`
     <${App} />
   `,
   document.getElementById("app"),
 );
-greet()
-  .then(adoptDefaults)
-  .catch(() => {}); // the banner or the key dialog says what is the matter
+greet().catch(() => {}); // the banner or the key dialog says what is the matter

@@ -15,15 +15,23 @@ export async function copyText(text, what) {
 }
 
 export async function copyPicture(id) {
-  const load = async () => (await fetch(urls.file(id, { format: "png" }))).blob();
+  let missing = false;
+  const load = async () => {
+    const answer = await fetch(urls.file(id, { format: "png" })).catch(() => null);
+    missing = !answer?.ok;
+    if (missing) throw new Error("no picture came");
+    return answer.blob();
+  };
   try {
     // a promise, not a blob: Safari forgets the click while a picture is being fetched
     await navigator.clipboard.write([new ClipboardItem({ "image/png": load() })]);
     say("Picture copied.");
   } catch {
-    say("The browser does not let this page copy pictures.", {
-      kind: "error",
-      hint: "Download it instead.",
-    });
+    if (missing) say("The picture could not be loaded.", { kind: "error" });
+    else
+      say("The browser does not let this page copy pictures.", {
+        kind: "error",
+        hint: "Download it instead.",
+      });
   }
 }

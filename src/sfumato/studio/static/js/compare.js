@@ -1,5 +1,5 @@
 // Two pictures against each other: side by side, or one laid over the other with a slider.
-import { urls } from "./api.js";
+import { net, reachable, urls } from "./api.js";
 import { Segments } from "./controls.js";
 import { Dialog } from "./dialog.js";
 import { html, useEffect, useState } from "./dom.js";
@@ -51,7 +51,7 @@ export function CompareTray() {
       >
         Compare
       </button>
-      <button class="icon" aria-label="Pick none" onClick=${clear}>${icon("x")}</button>
+      <button class="icon" aria-label="Clear the selection" onClick=${clear}>${icon("x")}</button>
     </div>
   `;
 }
@@ -62,9 +62,11 @@ export function CompareDialog() {
   const [mode, setMode] = useState("side");
   const [ground, setGround] = useState("check");
   const [at, setAt] = useState(50);
+  const near = useStore(net, reachable);
   useEffect(() => {
-    if (open) for (const id of ids) if (!pictures.get().byId[id]) details(id).catch(complain);
-  }, [open]);
+    if (!open || !near) return;
+    for (const id of ids) if (!pictures.get().byId[id]) details(id).catch(complain);
+  }, [open, near]);
   if (!open) return null;
   const [left, right] = ids.map((id) => ({ id, ...known[id] }));
   return html`

@@ -12,6 +12,13 @@ export function Field({ name, wide = false, children }) {
   `;
 }
 
+/** A field to type in; `onType` is told the text. */
+export function Input({ type = "text", onType, ...rest }) {
+  return html`
+    <input type=${type} onInput=${(event) => onType(event.currentTarget.value)} ...${rest} />
+  `;
+}
+
 /** A list to pick from. `options`: [value, label, title]. A value that is not among them is kept. */
 export function Select({ value, options, onChange }) {
   const known = options.some(([listed]) => listed === value);
@@ -47,6 +54,21 @@ export function Segments({ label, value, options, onChange }) {
         `,
       )}
     </div>
+  `;
+}
+
+/** Stop what is under way. `of`: its words, where several stand below one another. */
+export function StopButton({ of, stopping = false, onStop }) {
+  const name = stopping ? "Stopping" : "Stop";
+  return html`
+    <button
+      class="button small"
+      disabled=${stopping}
+      aria-label=${of && `${name} “${of}”`}
+      onClick=${onStop}
+    >
+      ${icon("circle-stop", 16)} ${stopping ? `${name}…` : name}
+    </button>
   `;
 }
 

@@ -1,5 +1,5 @@
 // What is typed in the prompt box and chosen around it: kept through reloads, turned into a request.
-import { get, net } from "./api.js";
+import { net } from "./api.js";
 import { makeStore, recall, remember } from "./store.js";
 
 export const SHAPES = [
@@ -43,9 +43,10 @@ const BLANK = {
   towards: 0,
 };
 
-const untouched = recall("draft", null) === null;
+/** What a fresh box begins with, as this browser last heard of it. */
+const defaults = () => ({ ...BLANK, ...recall("defaults", {}) });
 
-export const draft = makeStore({ ...BLANK, ...recall("defaults", {}), ...recall("draft", {}) });
+export const draft = makeStore({ ...defaults(), ...recall("draft", {}) });
 draft.subscribe(() => remember("draft", draft.get()));
 
 export const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
@@ -125,7 +126,7 @@ function exactly(width, height) {
 }
 
 /** The offered shape that is closest to a ratio of width to height. */
-export function shapeOf(ratio) {
+function shapeOf(ratio) {
   const near = SHAPES.map(([name]) => [distance(name, ratio), name]).sort(([a], [b]) => a - b);
   return near[0][1];
 }
@@ -135,28 +136,36 @@ function distance(shape, ratio) {
   return Math.abs(Math.log(across / down / ratio));
 }
 
-/** Begin with what the server keeps as defaults; what this browser was left with comes first. */
-export async function adoptDefaults() {
-  const kept = await get("/settings");
-  const defaults = {
-    model: kept.model ?? "",
-    style: kept.style ?? "",
-    ground: kept.background ?? "",
-    count: Math.min(MAX_COUNT, kept.num_images),
-    shape: shapeOf(kept.width / kept.height),
-    size: Math.max(kept.width, kept.height),
-  };
-  remember("defaults", defaults);
-  if (untouched && draft.get().prompt === "") draft.set(defaults);
+/** The options that the server's settings name. */
+export const optionsOf = (settings) => ({
+  model: settings.model ?? "",
+  style: settings.style ?? "",
+  ground: settings.background ?? "",
+  count: Math.min(MAX_COUNT, settings.num_images),
+  shape: shapeOf(settings.width / settings.height),
+  size: Math.max(settings.width, settings.height),
+});
+
+/** Begin with what the server keeps; a box in which something was chosen stays as it was left. */
+export function adoptDefaults(settings) {
+  const [state, before, options] = [draft.get(), defaults(), optionsOf(settings)];
+  const fresh = Object.keys(BLANK).every(
+    (name) => name === "prompt" || state[name] === before[name],
+  );
+  remember("defaults", options);
+  if (fresh) draft.set(options);
 }
 
 /** Put the options (not the words) back to the person's own defaults. */
 export function resetOptions() {
   const { prompt } = draft.get();
-  draft.set({ ...BLANK, ...recall("defaults", {}), prompt });
+  draft.set({ ...defaults(), prompt });
 }
 
 /** Whether anything folded away differs from a fresh box. */
-export const hasExtras = (state) =>
-  ["negative", "steps", "guidance", "sampler", "scheduler"].some((name) => state[name] !== "") ||
-  state.size !== (recall("defaults", BLANK).size ?? BLANK.size);
+export function hasExtras(state) {
+  const usual = defaults();
+  return ["negative", "model", "size", "steps", "guidance", "sampler", "scheduler"].some(
+    (name) => state[name] !== usual[name],
+  );
+}

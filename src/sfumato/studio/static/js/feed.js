@@ -1,13 +1,16 @@
 // Drawings as they come: one card a job, its pictures appearing while they are drawn.
-import { get, urls } from "./api.js";
-import { Notice, Progress } from "./controls.js";
+import { net, reachable } from "./api.js";
+import { Notice, Progress, StopButton } from "./controls.js";
 import { html, useEffect, useState } from "./dom.js";
-import { GROUNDS, MAX_COUNT, fillFrom } from "./draft.js";
+import { usePlainDownload } from "./download.js";
+import { GROUNDS, MAX_COUNT } from "./draft.js";
 import { icon } from "./icons.js";
 import { cancel, jobs, placeInLine, retry, unfinished } from "./jobs.js";
-import { mark, pictures, learn } from "./pictures.js";
+import { redraw } from "./panel.js";
+import { details, learnMissing, mark, pictures } from "./pictures.js";
 import { openPicture } from "./router.js";
 import { useStore } from "./store.js";
+import { Thumb } from "./thumb.js";
 import { complain } from "./toast.js";
 import { comparing, toggleCompare } from "./compare.js";
 
@@ -15,18 +18,16 @@ const orComplain = (promise) => promise.catch(complain);
 
 export function JobCard({ id }) {
   const job = useStore(jobs, (state) => state.byId[id]);
-  const drawn = job.pictures.filter(Boolean).length;
+  const near = useStore(net, reachable);
+  const among = job.pictures.filter(Boolean);
+  const drawn = among.length;
   useEffect(() => {
-    if (job.state === "queued" || drawn === 0) return;
-    if (job.pictures.every((picture) => !picture || pictures.get().byId[picture])) return;
-    get(`/pictures?job=${encodeURIComponent(id)}&limit=64`)
-      .then((page) => learn(page.pictures))
-      .catch(() => {});
-  }, [job.state, drawn]);
+    if (!near || job.state === "queued") return;
+    learnMissing(among, { job: id, limit: 64 }).catch(() => {}); // the pictures show without
+  }, [near, job.state, drawn]);
 
   const { request } = job;
   const [width, height] = [request.width ?? 1, request.height ?? 1];
-  const among = job.pictures.filter(Boolean);
   return html`
     <article class="job" aria-labelledby=${`job-${id}`} data-state=${job.state}>
       <header>
@@ -36,13 +37,11 @@ export function JobCard({ id }) {
           ${
             unfinished(job)
               ? html`
-                  <button
-                    class="button small"
-                    disabled=${job.cancelling}
-                    onClick=${() => orComplain(cancel(id))}
-                  >
-                    ${icon("circle-stop", 16)} ${job.cancelling ? "Stopping…" : "Stop"}
-                  </button>
+                  <${StopButton}
+                    of=${request.prompt}
+                    stopping=${job.cancelling}
+                    onStop=${() => orComplain(cancel(id))}
+                  />
                 `
               : html`
                   <button
@@ -118,6 +117,15 @@ export function GroupCard({ ids }) {
   const among = all.map((job) => job.pictures[0]).filter(Boolean);
   const { prompt } = all[0].request;
   const done = all.length - active.length;
+  const near = useStore(net, reachable);
+  useEffect(() => {
+    if (!near || active.length > 0) return;
+    // what was drawn from the first job's beginning to the last one's end
+    const after = all.map((job) => job.created).sort()[0];
+    const ended = Math.max(...all.map((job) => Date.parse(job.finished ?? job.created)));
+    const before = new Date(ended + 1000).toISOString();
+    learnMissing(among, { after, before, limit: 200 }).catch(() => {});
+  }, [near, active.length]);
   return html`
     <article class="job" aria-label=${prompt} data-state=${active.length ? "running" : "done"}>
       <header>
@@ -127,12 +135,11 @@ export function GroupCard({ ids }) {
           ${
             active.length > 0 &&
             html`
-              <button
-                class="button small"
-                onClick=${() => active.forEach((job) => orComplain(cancel(job.id)))}
-              >
-                ${icon("circle-stop", 16)} Stop
-              </button>
+              <${StopButton}
+                of=${prompt}
+                stopping=${active.every((job) => job.cancelling)}
+                onStop=${() => active.forEach((job) => orComplain(cancel(job.id)))}
+              />
             `
           }
         </div>
@@ -177,12 +184,8 @@ export function GroupCard({ ids }) {
   `;
 }
 
-function edit(request) {
-  fillFrom({ ...request, width: request.width ?? 1024, height: request.height ?? 1024 });
-  location.hash = "#/";
-  scrollTo({ top: 0, behavior: "smooth" });
-  document.getElementById("prompt")?.focus();
-}
+const edit = (request) =>
+  redraw({ ...request, width: request.width ?? 1024, height: request.height ?? 1024 });
 
 function facts(request) {
   const told = [
@@ -201,7 +204,7 @@ function Status({ job }) {
   const fraction = job.progress?.fraction ?? 0;
   const told =
     job.state === "queued"
-      ? queued(job)
+      ? `Waiting, ${inLine(job)}`
       : job.progress?.stage === "loading"
         ? "Warming up the model…"
         : `Drawing, ${Math.round(fraction * 100)} %`;
@@ -210,9 +213,10 @@ function Status({ job }) {
   `;
 }
 
-function queued(job) {
+/** Where a waiting job stands. */
+export function inLine(job) {
   const place = placeInLine(job);
-  return `Waiting, ${place === 1 ? "next in line" : `number ${place} in line`}`;
+  return place === 1 ? "next in line" : `number ${place} in line`;
 }
 
 export function Failed({ job }) {
@@ -234,6 +238,7 @@ function Candidate({ job, index, among, ratio, place = [index + 1, job.num_image
   const id = job.pictures[index];
   const known = useStore(pictures, (state) => state.byId[id]);
   const chosen = useStore(comparing, (state) => state.ids.includes(id));
+  const download = usePlainDownload(id, known);
   const [gone, setGone] = useState(false);
   const image = job.progress?.images?.[index];
   const number = `Picture ${place[0]} of ${place[1]}`;
@@ -269,19 +274,12 @@ function Candidate({ job, index, among, ratio, place = [index + 1, job.num_image
   }
   return html`
     <div class=${`tile done ground-check${chosen ? " chosen" : ""}`} style=${shape}>
-      <button
-        class="open"
-        aria-label=${`${number}: ${job.request.prompt}. Open large`}
+      <${Thumb}
+        id=${id}
+        label=${`${number}: ${job.request.prompt}. Open large`}
         onClick=${() => openPicture(id, among)}
-      >
-        <img
-          src=${urls.thumbnail(id)}
-          alt=""
-          loading="lazy"
-          decoding="async"
-          onError=${() => setGone(true)}
-        />
-      </button>
+        onLost=${() => details(id).catch(({ status }) => setGone(status === 404))}
+      />
       <div class="over">
         <button
           class="icon fill"
@@ -303,10 +301,10 @@ function Candidate({ job, index, among, ratio, place = [index + 1, job.num_image
         </button>
         <a
           class="icon"
-          href=${urls.file(id, { format: "png", download: 1 })}
+          href=${download.href}
           download
           aria-label=${`Download picture ${place[0]}`}
-          title="Download PNG"
+          title=${`Download ${download.name}`}
         >
           ${icon("download")}
         </a>

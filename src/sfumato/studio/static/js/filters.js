@@ -1,9 +1,10 @@
 // Search and filters of the history. All of it lives in the address, so a search can be bookmarked.
-import { get, net } from "./api.js";
-import { Field, Segments, Select } from "./controls.js";
-import { html, useEffect, useState } from "./dom.js";
+import { get, net, reachable } from "./api.js";
+import { Field, Input, Segments, Select } from "./controls.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { icon } from "./icons.js";
 import { useStore } from "./store.js";
+import { inWords } from "./wording.js";
 
 const COLOURS = [
   ["red", "#c8372d"],
@@ -39,6 +40,7 @@ const SEARCHES = [
   ["q", "Words"],
   ["text", "Looks"],
 ];
+const DAYS = { after: 0, before: 1 }; // "until the 3rd" means all of the 3rd
 const PAUSE = 250; // ms after the last letter
 
 /** The server's query for a page of what the address asks for. */
@@ -47,16 +49,17 @@ export function queryFor(query, limit, cursor) {
   const sent = new URLSearchParams({ limit });
   for (const name of KNOWN) {
     const value = asked.get(name);
-    if (value) sent.set(name, name === "before" ? dayAfter(value) : value);
+    if (value) sent.set(name, name in DAYS ? midnight(value, DAYS[name]) : value);
   }
   if (cursor) sent.set("cursor", cursor);
   return sent;
 }
 
-/** "Until the 3rd" means all of the 3rd. */
-function dayAfter(day) {
-  const moment = new Date(`${day}T00:00:00Z`);
-  moment.setUTCDate(moment.getUTCDate() + 1);
+/** The beginning of a day where the person is, `later` days on. What is no day is sent as it is. */
+function midnight(day, later) {
+  const moment = new Date(`${day}T00:00`);
+  if (Number.isNaN(moment.getTime())) return day;
+  moment.setDate(moment.getDate() + later);
   return moment.toISOString();
 }
 
@@ -66,6 +69,7 @@ export const hasFilters = (query) =>
 export function Filters({ query, onChange }) {
   const asked = new URLSearchParams(query);
   const models = useStore(net, (state) => state.models);
+  const near = useStore(net, reachable);
   const [open, setOpen] = useState(
     ["model", "colour", "finding", "min_rating", "tag", "collection", "after", "before"].some(
       (name) => asked.has(name),
@@ -73,13 +77,13 @@ export function Filters({ query, onChange }) {
   );
   const [labels, setLabels] = useState({ tags: [], collections: [] });
   useEffect(() => {
-    if (!open) return;
+    if (!open || !near) return;
     Promise.all([get("/tags"), get("/collections")])
       .then(([tags, collections]) =>
         setLabels({ tags: Object.keys(tags), collections: Object.keys(collections) }),
       )
-      .catch(() => {});
-  }, [open]);
+      .catch(() => {}); // the other filters work without
+  }, [open, near]);
 
   const change = (name, value) => {
     const next = new URLSearchParams(query);
@@ -155,7 +159,7 @@ export function Filters({ query, onChange }) {
             name="Defect"
             value=${asked.get("finding")}
             values=${[...Object.keys(DEFECT_NAMES), ...(models?.checks ?? []).map(({ name }) => name)]}
-            shown=${(value) => DEFECT_NAMES[value] ?? value.replaceAll("_", " ")}
+            shown=${(value) => DEFECT_NAMES[value] ?? inWords(value)}
             onChange=${by("finding")}
           />
           <${Pick}
@@ -203,46 +207,57 @@ export function Filters({ query, onChange }) {
 }
 
 function SearchBox({ query, onChange }) {
-  const asked = new URLSearchParams(query);
-  const [mode, setMode] = useState(asked.has("text") ? "text" : "q");
-  const [typed, setTyped] = useState(asked.get("q") ?? asked.get("text") ?? "");
-  const current = asked.get("q") ?? asked.get("text") ?? "";
+  const asked = searchOf(query);
+  const [mode, setMode] = useState(asked.mode ?? "q");
+  const [typed, setTyped] = useState(asked.words);
+  const sent = useRef(asked.words);
+  const latest = useRef(query);
+  latest.current = query;
+  useLayoutEffect(() => {
+    if (asked.words === sent.current) return;
+    sent.current = asked.words; // changed from elsewhere: another address, a filter cleared
+    setTyped(asked.words);
+    if (asked.mode) setMode(asked.mode);
+  }, [query]);
   useEffect(() => {
-    if (current === "" && typed !== "") setTyped(""); // cleared from elsewhere
-  }, [current]);
-  const search = (words, as) => {
-    const next = new URLSearchParams(query);
-    for (const name of ["q", "text", "like"]) next.delete(name);
-    if (words.trim()) next.set(as, words.trim());
-    onChange(next.toString());
-  };
-  useEffect(() => {
-    if (typed.trim() === current) return undefined;
-    const timer = setTimeout(() => search(typed, mode), PAUSE);
+    const search = () => {
+      const words = typed.trim();
+      const now = searchOf(latest.current); // other filters may have changed since the last letter
+      if (words === now.words && (words === "" || mode === now.mode)) return;
+      const next = new URLSearchParams(latest.current);
+      for (const name of ["q", "text", "like"]) next.delete(name);
+      if (words) next.set(mode, words);
+      sent.current = words;
+      onChange(next.toString());
+    };
+    const timer = setTimeout(search, PAUSE);
     return () => clearTimeout(timer);
-  }, [typed]);
-  const choose = (as) => {
-    setMode(as);
-    if (typed.trim()) search(typed, as);
-  };
+  }, [typed, mode]);
   return html`
     <div class="search">
       ${icon("search", 17)}
-      <input
+      <${Input}
         id="search"
         type="search"
         maxlength="1000"
         value=${typed}
         aria-label=${mode === "q" ? "Search words and tags" : "Search by what pictures show"}
         placeholder=${mode === "q" ? "Words or tags" : "What it shows"}
-        onInput=${(event) => setTyped(event.currentTarget.value)}
+        onType=${setTyped}
       />
-      <${Segments} label="Search in" value=${mode} options=${SEARCHES} onChange=${choose} />
+      <${Segments} label="Search in" value=${mode} options=${SEARCHES} onChange=${setMode} />
     </div>
   `;
 }
 
-function Pick({ name, value, values, onChange, shown = (text) => text.replaceAll("_", " ") }) {
+/** What the address searches for, and in what: nothing, words or looks. */
+function searchOf(query) {
+  const asked = new URLSearchParams(query);
+  const mode = ["q", "text"].find((name) => asked.get(name)) ?? null;
+  return { mode, words: mode ? asked.get(mode) : "" };
+}
+
+function Pick({ name, value, values, onChange, shown = inWords }) {
   const listed = value && !values.includes(value) ? [value, ...values] : values;
   return html`
     <${Field} name=${name}>

@@ -1,5 +1,5 @@
 // The jobs as this page knows them: listed once, then kept true by the server's events.
-import { get, lost, net, post, urls } from "./api.js";
+import { get, net, post, urls } from "./api.js";
 import { makeStore } from "./store.js";
 import { announce } from "./toast.js";
 
@@ -46,7 +46,7 @@ export function placeInLine(job) {
 }
 
 /** The newest jobs, those under way included. */
-export async function loadJobs() {
+async function loadJobs() {
   try {
     const page = await get(`/jobs?limit=${PAGE}`);
     const active = await get("/jobs?state=queued&state=running&limit=200");
@@ -120,20 +120,13 @@ export function follow() {
     keep([{ ...known, pictures }], { told: true });
   });
   stream.addEventListener("error", () => {
-    const ended = stream.readyState === EventSource.CLOSED;
-    if (ended || !navigator.onLine || stream.readyState === EventSource.CONNECTING) check();
-    if (!ended) return;
+    check();
+    if (stream.readyState !== EventSource.CLOSED) return; // it tries again by itself
     stream = null;
     clearTimeout(again);
     again = setTimeout(follow, 2000);
   });
 }
 
-/** A broken stream may be a restart of the stream alone: ask before crying wolf. */
-async function check() {
-  try {
-    await fetch("/healthz", { cache: "no-store" });
-  } catch {
-    lost();
-  }
-}
+/** A broken stream may be a restart of the stream alone: ask whether the server still knows us. */
+const check = () => get("/about").catch(() => {}); // a failure is noted where it is met

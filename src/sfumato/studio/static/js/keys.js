@@ -12,30 +12,30 @@ const SHEET = [
   [
     "Anywhere",
     [
-      ["/", "To the prompt box, or the search"],
+      ["/", "To the prompt box or the search"],
       ["D H S Q ,", "Draw, history, sweep, queue, settings"],
-      ["T", "Light or dark"],
-      ["?", "This sheet"],
+      ["T", "System, light or dark"],
+      ["?", "This list"],
     ],
   ],
   [
     "In the prompt box",
     [
       ["Enter", "Draw"],
-      ["Shift Enter", "A new line"],
+      ["Shift Enter", "New line"],
     ],
   ],
   [
     "Over a picture",
     [
-      ["← →", "Leaf"],
+      ["← →", "Previous, next"],
       ["+ − 0", "Zoom"],
-      ["B", "What lies under it"],
-      ["O", "Marks of the report"],
+      ["B", "Change what lies under it"],
+      ["O", "Show what the report found"],
       ["F", "Favourite"],
       ["V", "Vary a little; Shift V, a lot"],
       ["E", "Draw with edits"],
-      ["Delete", "To the trash"],
+      ["Delete", "Move to the trash"],
       ["Esc", "Close"],
     ],
   ],

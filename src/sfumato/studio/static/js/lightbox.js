@@ -1,5 +1,5 @@
 // One picture, large: look closely at it on the left, do something with it on the right.
-import { net, urls } from "./api.js";
+import { net, reachable, urls } from "./api.js";
 import { Empty } from "./controls.js";
 import { Dialog } from "./dialog.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
@@ -11,7 +11,7 @@ import { details, discard, mark, pictures } from "./pictures.js";
 import { closePicture, openPicture, route, shelf } from "./router.js";
 import { placeOf } from "./sections.js";
 import { useStore } from "./store.js";
-import { complain } from "./toast.js";
+import { complain, layers } from "./toast.js";
 
 const MAX_ZOOM = 16;
 
@@ -27,7 +27,7 @@ export function Lightbox() {
 function Inside({ id }) {
   const picture = useStore(pictures, (state) => state.byId[id]);
   const among = useStore(shelf, (state) => state.among);
-  const online = useStore(net, (state) => state.online);
+  const near = useStore(net, reachable);
   const [problem, setProblem] = useState(null);
   const [zoom, setZoom] = useState(1);
   const [ground, setGround] = useState("check");
@@ -35,9 +35,16 @@ function Inside({ id }) {
 
   useEffect(() => {
     setZoom(1);
+  }, [id]);
+  useEffect(() => {
+    if (!near) return undefined;
+    let shown = true; // the problem of a picture that was leafed past is no problem of the next
     setProblem(null);
-    details(id).catch(setProblem);
-  }, [id, online]);
+    details(id).catch((told) => shown && setProblem(told));
+    return () => {
+      shown = false;
+    };
+  }, [id, near]);
 
   const place = among.indexOf(id);
   const leaf = (by) => {
@@ -50,12 +57,15 @@ function Inside({ id }) {
   useLayoutEffect(() => {
     const onKey = (event) => {
       if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || !picture) return;
-      const does = {
+      if (layers.get().open > 1) return; // another dialog lies above
+      const moves = {
         ArrowLeft: () => leaf(-1),
         ArrowRight: () => leaf(1),
         "+": () => scale(2),
         "=": () => scale(2),
         "-": () => scale(0.5),
+      };
+      const does = {
         0: () => setZoom(1),
         b: () => setGround(next(ground)),
         o: () => setBoxes((shown) => !shown),
@@ -64,11 +74,14 @@ function Inside({ id }) {
         v: () => picture.plan && vary(id, "subtle"),
         V: () => picture.plan && vary(id, "strong"),
         Delete: () => drop(),
-      }[event.key];
-      if (!does) return;
+      };
+      // arrows pan a picture that is larger than its stage
+      const pans = zoom > 1 && event.key.startsWith("Arrow") && event.target.closest?.(".stage");
+      const run = moves[event.key] ?? does[event.key];
+      if (!run || pans) return;
       event.preventDefault();
       event.stopPropagation();
-      does();
+      if (event.key in moves || !event.repeat) run(); // a key held down is one wish, not thirty
     };
     addEventListener("keydown", onKey, true);
     return () => removeEventListener("keydown", onKey, true);
@@ -210,6 +223,9 @@ function Stage({ picture, id, zoom, setZoom, ground, boxes }) {
       from.top - (event.clientY - from.y),
     );
   };
+  const letGo = () => {
+    grip.current = null;
+  };
   const pinch = (event) => {
     if (!event.ctrlKey) return;
     event.preventDefault();
@@ -224,9 +240,8 @@ function Stage({ picture, id, zoom, setZoom, ground, boxes }) {
       aria-label="The picture"
       onPointerDown=${hold}
       onPointerMove=${drag}
-      onPointerUp=${() => {
-        grip.current = null;
-      }}
+      onPointerUp=${letGo}
+      onPointerCancel=${letGo}
       onWheel=${pinch}
       onDblClick=${() => setZoom(zoom > 1 ? 1 : 4)}
     >

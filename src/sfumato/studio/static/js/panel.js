@@ -2,10 +2,11 @@
 import { urls } from "./api.js";
 import { copyPicture } from "./clipboard.js";
 import { html } from "./dom.js";
+import { usePlainDownload } from "./download.js";
 import { fillFrom } from "./draft.js";
 import { icon } from "./icons.js";
 import { act } from "./jobs.js";
-import { bringBack, mark } from "./pictures.js";
+import { bringBack, mark, nameOf } from "./pictures.js";
 import { go } from "./router.js";
 import { Commands, Labels, Recipe, Report } from "./sections.js";
 import { toggleCompare, comparing } from "./compare.js";
@@ -44,7 +45,7 @@ async function enlarge(id, size) {
   try {
     await act(`/pictures/${encodeURIComponent(id)}/upscale`, { size });
     go("draw");
-    say(`It is being drawn again, ${size} pixels large.`);
+    say(`It is being redrawn, ${size} pixels on its longer side.`);
   } catch (problem) {
     complain(problem);
   }
@@ -54,6 +55,7 @@ export function Panel({ picture, boxes, setBoxes, onDrop }) {
   const { id, plan } = picture;
   const long = picture.prompt.length > LONG;
   const picked = useStore(comparing, (state) => state.ids.includes(id));
+  const download = usePlainDownload(id, picture);
   const set = (change) => mark(id, change).catch(complain);
   const bigger = PNG_SIZES.filter((size) => size > Math.max(picture.width, picture.height));
   const alike = html`
@@ -64,7 +66,7 @@ export function Panel({ picture, boxes, setBoxes, onDrop }) {
   return html`
     <header>
       <h2 dir="auto" class=${long ? "long" : ""} tabindex=${long ? 0 : undefined}>
-        ${picture.prompt || picture.original_name || "Without words"}
+        ${nameOf(picture)}
       </h2>
       <p class="facts">
         ${[picture.style, `${picture.width} × ${picture.height}`, picture.seed != null && `seed ${picture.seed}`, day(picture.created)].filter(Boolean).join(" · ")}
@@ -158,6 +160,14 @@ export function Panel({ picture, boxes, setBoxes, onDrop }) {
     }
     <section>
       <h3>Download</h3>
+      <div class="row">
+        <a class="button small" href=${download.href} download>
+          ${icon("download", 16)} Download ${download.name}
+        </a>
+        <button class="button small" onClick=${() => copyPicture(id)}>
+          ${icon("copy", 16)} Copy picture
+        </button>
+      </div>
       <div class="downloads">
         ${PNG_SIZES.filter((size) => size <= 1024 || picture.vector).map(
           (size) => html`
@@ -179,20 +189,17 @@ export function Panel({ picture, boxes, setBoxes, onDrop }) {
         <${Download} id=${id} options=${{ format: "webp" }} label="WebP" />
         <${Download} id=${id} options=${{ format: "ico" }} label="ICO" />
       </div>
-      <div class="row">
-        <button class="button small" onClick=${() => copyPicture(id)}>
-          ${icon("copy", 16)} Copy picture
-        </button>
-        ${
-          plan &&
-          bigger.length > 0 &&
-          html`
+      ${
+        plan &&
+        bigger.length > 0 &&
+        html`
+          <div class="row">
             <button class="button small" onClick=${() => enlarge(id, bigger[0])}>
               ${icon("maximize-2", 16)} Redraw at ${bigger[0]} px
             </button>
-          `
-        }
-      </div>
+          </div>
+        `
+      }
     </section>
     <${Report} picture=${picture} boxes=${boxes} setBoxes=${setBoxes} />
     <section>

@@ -1,6 +1,6 @@
 // The prompt box: words first, the usual choices in one quiet row, the rest folded away.
 import { net } from "./api.js";
-import { Field, Select } from "./controls.js";
+import { Field, Input, Select } from "./controls.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import {
   GROUNDS,
@@ -18,9 +18,9 @@ import { icon } from "./icons.js";
 import { draw } from "./jobs.js";
 import { useStore } from "./store.js";
 import { complain } from "./toast.js";
+import { capital } from "./wording.js";
 
 const choose = (name) => (value) => draft.set({ [name]: value });
-const set = (name) => (event) => choose(name)(event.currentTarget.value);
 
 /** Draw what the box says. Returns the job, or null when it could not be queued. */
 export async function drawDraft() {
@@ -66,7 +66,7 @@ export function PromptBox({ onDrawn }) {
   const onKeyDown = (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    submit();
+    if (!event.repeat) submit(); // held down it is one wish
   };
 
   return html`
@@ -83,10 +83,10 @@ export function PromptBox({ onDrawn }) {
         placeholder="A red fox, a logo for a bakery…"
         aria-describedby="prompt-help"
         value=${state.prompt}
-        onInput=${set("prompt")}
+        onInput=${(event) => draft.set({ prompt: event.currentTarget.value })}
         onKeyDown=${onKeyDown}
       ></textarea>
-      <span class="unseen" id="prompt-help">Enter draws, Shift and Enter begins a new line.</span>
+      <span class="unseen" id="prompt-help">Enter draws; Shift and Enter together begin a new line.</span>
       <div class="choices">
         <${Choice}
           name="Style"
@@ -146,8 +146,6 @@ export function PromptBox({ onDrawn }) {
   `;
 }
 
-const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
-
 function Choice({ name, value, options, onChange }) {
   return html`
     <label class="pill">
@@ -172,12 +170,12 @@ function Ground({ value }) {
       ${
         own &&
         html`
-          <input
+          <${Input}
             type="color"
             class="swatch"
             aria-label="Colour of the ground"
             value=${value}
-            onInput=${set("ground")}
+            onType=${choose("ground")}
           />
         `
       }
@@ -220,13 +218,13 @@ function Seed({ locked, seed }) {
       ${
         locked
           ? html`
-              <input
+              <${Input}
                 type="number"
                 aria-label="Seed"
                 min="0"
                 max="4294967295"
                 value=${seed}
-                onInput=${set("seed")}
+                onType=${choose("seed")}
               />
               <button
                 type="button"
@@ -252,11 +250,10 @@ function More({ state, model, models }) {
         can("negative_prompt") &&
         html`
           <${Field} name="Leave out" wide>
-            <input
-              type="text"
+            <${Input}
               value=${state.negative}
               placeholder="What the picture should not show"
-              onInput=${set("negative")}
+              onType=${choose("negative")}
             />
           <//>
         `
@@ -276,27 +273,27 @@ function More({ state, model, models }) {
         />
       <//>
       <${Field} name="Steps">
-        <input
+        <${Input}
           type="number"
           min="1"
           max="150"
           value=${state.steps}
           placeholder=${model?.num_inference_steps ?? ""}
-          onInput=${set("steps")}
+          onType=${choose("steps")}
         />
       <//>
       ${
         can("guidance") &&
         html`
           <${Field} name="Guidance">
-            <input
+            <${Input}
               type="number"
               min="0"
               max="30"
               step="0.1"
               value=${state.guidance}
               placeholder=${model?.guidance_scale ?? ""}
-              onInput=${set("guidance")}
+              onType=${choose("guidance")}
             />
           <//>
         `

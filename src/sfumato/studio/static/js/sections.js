@@ -1,8 +1,11 @@
 // Parts of a picture's panel: its report, its labels, its commands, its recipe.
+import { net } from "./api.js";
 import { copyText } from "./clipboard.js";
-import { Segments } from "./controls.js";
+import { Input, Segments } from "./controls.js";
 import { html, useState } from "./dom.js";
 import { icon } from "./icons.js";
+import { useStore } from "./store.js";
+import { inWords } from "./wording.js";
 
 export function Report({ picture, boxes, setBoxes }) {
   const { findings } = picture;
@@ -33,7 +36,7 @@ export function Report({ picture, boxes, setBoxes }) {
                       <b aria-hidden="true">${index + 1}</b>
                       <span>
                         ${finding.message}
-                        <small>${finding.check.replaceAll("_", " ")}, ${finding.severity}</small>
+                        <small>${inWords(finding.check)}, ${finding.severity}</small>
                       </span>
                     </li>
                   `,
@@ -69,13 +72,12 @@ export function Labels({ name, values, onChange }) {
           </span>
         `,
       )}
-      <input
-        type="text"
+      <${Input}
         maxlength="200"
         placeholder=${`Add a ${name}`}
         aria-label=${`Add a ${name}`}
         value=${typed}
-        onInput=${(event) => setTyped(event.currentTarget.value)}
+        onType=${setTyped}
       />
     </form>
   `;
@@ -90,6 +92,7 @@ const LANGUAGES = [
 export function Commands({ commands }) {
   const [shown, setShown] = useState("cli");
   const name = LANGUAGES.find(([key]) => key === shown)[1];
+  const locked = useStore(net, (state) => state.about?.auth === "key");
   return html`
     <section>
       <h3>The same, elsewhere</h3>
@@ -105,6 +108,16 @@ export function Commands({ commands }) {
         </button>
       </div>
       <pre class="code" tabindex="0" aria-label=${`As ${name}`}>${unbroken(commands[shown])}</pre>
+      ${
+        shown === "curl" &&
+        locked &&
+        html`
+          <small>
+            It takes your key from the shell:${" "}
+            <code>export SFUMATO_KEY=…</code>
+          </small>
+        `
+      }
     </section>
   `;
 }
@@ -150,7 +163,7 @@ export function Recipe({ plan, parameters, source }) {
         ${rows.map(
           ([name, value]) => html`
             <div key=${name}>
-              <dt>${name.replaceAll("_", " ")}</dt>
+              <dt>${inWords(name)}</dt>
               <dd dir="auto">${shortly(name, value)}</dd>
             </div>
           `,
@@ -235,6 +248,6 @@ function asText(value) {
   if (value === null || typeof value !== "object") return String(value);
   return Object.entries(value)
     .filter(([, inner]) => inner !== null)
-    .map(([name, inner]) => `${name.replaceAll("_", " ")} ${asText(inner)}`)
+    .map(([name, inner]) => `${inWords(name)} ${asText(inner)}`)
     .join(", ");
 }

@@ -18,6 +18,12 @@ export function makeStore(initial) {
   };
 }
 
+/** A line in which tasks wait for one another: no answer overtakes a newer one. */
+export function makeLine() {
+  let last = Promise.resolve();
+  return (task) => (last = last.then(task, task));
+}
+
 /** Draw again whenever `pick(state)` is another value. */
 export function useStore(store, pick = (state) => state) {
   const [, redraw] = useState(0);

@@ -1,8 +1,8 @@
 // Runs before the first paint, so that a dark page never flashes white.
 (() => {
-  let chosen = "system";
+  let chosen = null;
   try {
-    chosen = localStorage.getItem("sfumato.theme") ?? "system";
+    chosen = localStorage.getItem("sfumato.theme");
   } catch {
     // storage is forbidden: the system's theme it is
   }

@@ -23,7 +23,7 @@ export const announce = (heard) => toasts.set({ heard });
 
 /** Say what went wrong, with its hint. */
 export function complain(problem) {
-  if (problem?.code === "offline") return; // the banner says it already
+  if (problem?.code === "offline" || problem?.status === 401) return; // the page says it already
   say(problem.message ?? String(problem), { kind: "error", hint: problem.hint });
 }
 

@@ -1,10 +1,10 @@
 // A wall of thumbnails that stays quick with 100,000 of them: only rows near the window exist.
-import { urls } from "./api.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { icon } from "./icons.js";
-import { pictures } from "./pictures.js";
+import { nameOf, pictures } from "./pictures.js";
 import { openPicture } from "./router.js";
 import { useStore } from "./store.js";
+import { Thumb } from "./thumb.js";
 
 const GAP = 14;
 const OVERSCAN = 3; // rows drawn beyond either edge of the window
@@ -114,21 +114,19 @@ export function Wall({ ids, total, more, onEnd, chosen, onChoose }) {
 
 function Card({ id, at, size, tab, style, picked, onOpen, onFocus }) {
   const picture = useStore(pictures, (state) => state.byId[id]);
-  const name = picture.prompt || picture.original_name || "Without words";
+  const name = nameOf(picture);
   return html`
     <li style=${style} data-at=${at} aria-setsize=${size} aria-posinset=${at + 1}>
       <div class=${`tile done ground-check${picked ? " chosen" : ""}`}>
-        <button
-          class="open"
+        <${Thumb}
+          id=${id}
+          label=${name}
+          title=${name}
           tabindex=${tab}
           aria-pressed=${picked === null ? undefined : String(picked)}
-          title=${name}
-          aria-label=${name}
           onClick=${onOpen}
           onFocus=${onFocus}
-        >
-          <img src=${urls.thumbnail(id)} alt="" decoding="async" />
-        </button>
+        />
         ${
           picture.favourite &&
           html`

@@ -6,6 +6,7 @@ import { ChooseFile } from "../drop.js";
 import { GroupCard, JobCard } from "../feed.js";
 import { icon } from "../icons.js";
 import { jobs, loadOlder } from "../jobs.js";
+import { Latest, useLatest } from "../latest.js";
 import { PromptBox, drawDraft } from "../prompt.js";
 import { useStore } from "../store.js";
 import { complain } from "../toast.js";
@@ -25,10 +26,12 @@ export function DrawView() {
   const feed = useStore(jobs, (state) => state.feed);
   const more = useStore(jobs, (state) => state.more);
   const failed = useStore(jobs, (state) => state.failed);
-  const fresh = more !== undefined && feed.length === 0;
+  const latest = useLatest();
+  const settled = feed.length > 0 || latest?.length > 0;
+  const fresh = more !== undefined && latest !== null && !settled;
   return html`
-    <section class=${`hero${feed.length ? " settled" : ""}`}>
-      <h1>${feed.length ? "What shall we draw next?" : "What shall we draw?"}</h1>
+    <section class=${`hero${settled ? " settled" : ""}`}>
+      <h1>${settled ? "What shall we draw next?" : "What shall we draw?"}</h1>
       <${PromptBox} />
     </section>
     ${
@@ -59,6 +62,13 @@ export function DrawView() {
       more &&
       html`
         <${Older} />
+      `
+    }
+    ${
+      more === null &&
+      latest?.length > 0 &&
+      html`
+        <${Latest} ids=${latest} />
       `
     }
   `;
@@ -105,8 +115,8 @@ function FirstRun() {
         )}
       </ul>
       <p class="soft">
-        Name one thing or a few; add a style, a colour, a ground. Everything is drawn on this
-        machine, and every picture keeps its recipe.
+        Name one thing or a few; add a style, a colour, a ground. Everything is drawn on your
+        own machine, and every picture keeps its recipe.
       </p>
     </section>
   `;

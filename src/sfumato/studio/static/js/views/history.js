@@ -1,5 +1,5 @@
 // Everything that was ever drawn or kept, however much that is.
-import { get, net, post } from "../api.js";
+import { get, net, post, reachable } from "../api.js";
 import { Empty, Notice } from "../controls.js";
 import { html, useEffect, useRef, useState } from "../dom.js";
 import { ChooseFile } from "../drop.js";
@@ -12,13 +12,14 @@ import { refine, route } from "../router.js";
 import { useStore } from "../store.js";
 import { complain, say } from "../toast.js";
 import { Wall } from "../wall.js";
+import { count } from "../wording.js";
 
 const PAGE = 200; // the most the server gives at once
 
 export function HistoryView() {
   const query = useStore(route, (state) => state.query);
   const { byId, turn } = useStore(pictures);
-  const online = useStore(net, (state) => state.online);
+  const near = useStore(net, reachable);
   const [list, setList] = useState({ ids: [], next: null, total: null, query: null });
   const [problem, setProblem] = useState(null);
   const [chosen, setChosen] = useState(null); // a Set while pictures are being picked
@@ -49,10 +50,18 @@ export function HistoryView() {
     return () => {
       loading.current = null;
     };
-  }, [query, turn, online]);
+  }, [query, turn]);
+  const goOn = () => load(list.query === query ? list.next : null);
+  useEffect(() => {
+    if (near && problem) goOn(); // where it broke off; what is there stays
+  }, [near]);
   const onEnd = () => {
-    if (list.next && loading.current === null) load(list.next);
+    // what has failed is not asked again at every turn of the wheel
+    if (list.next && list.query === query && loading.current === null && !problem) goOn();
   };
+  useEffect(() => {
+    setChosen(null); // what is picked in the trash has other ways to go
+  }, [trash]);
 
   const toggle = (id) =>
     setChosen((old) => {
@@ -89,13 +98,19 @@ export function HistoryView() {
     </div>
     <${Filters} query=${query} onChange=${refine} />
     <p class="count soft" role="status">
-      ${total === null || empty ? "" : `${total.toLocaleString()} ${total === 1 ? "picture" : "pictures"}`}
+      ${total === null || empty ? "" : count(total, "picture")}
     </p>
     ${
       problem &&
-      problem.code !== "offline" &&
+      !["offline", "unauthorized"].includes(problem.code) &&
       html`
-        <${Notice} problem=${problem} />
+        <${Notice} problem=${problem}>
+          <span class="row">
+            <button class="button small" onClick=${goOn}>
+              ${icon("rotate-ccw", 15)} Try again
+            </button>
+          </span>
+        <//>
       `
     }
     ${
@@ -118,7 +133,6 @@ export function HistoryView() {
         <${Picked}
           ids=${[...chosen]}
           trash=${trash}
-          all=${ids}
           onAll=${() => setChosen(new Set(ids))}
           onDone=${() => setChosen(null)}
         />
@@ -159,7 +173,6 @@ function Nothing({ query, trash }) {
 
 function Picked({ ids, trash, onAll, onDone }) {
   const [asking, setAsking] = useState(false);
-  const count = ids.length;
   const away = async () => {
     onDone();
     await discard(ids);
@@ -176,43 +189,43 @@ function Picked({ ids, trash, onAll, onDone }) {
       link.download = "sfumato.zip";
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-      say(`${count === 1 ? "One picture" : `${count} pictures`} exported.`);
+      say(`${count(ids.length, "picture")} exported.`);
     } catch (problem) {
       complain(problem);
     }
   };
   return html`
     <div class="tray" role="region" aria-label="Picked pictures">
-      <span role="status">${count} picked</span>
+      <span role="status">${ids.length} picked</span>
       <button class="button small" aria-label="All that are shown" onClick=${onAll}>All</button>
       ${
         trash
           ? html`
               <button
                 class="button small"
-                disabled=${!count}
+                disabled=${!ids.length}
                 onClick=${() => bringBack(ids).then(onDone, complain)}
               >
                 ${icon("undo-2", 16)} Restore
               </button>
               <button
                 class="button small danger"
-                disabled=${!count}
+                disabled=${!ids.length}
                 onClick=${() => setAsking(true)}
               >
                 Delete for good
               </button>
             `
           : html`
-              <button class="button small" disabled=${count !== 2} onClick=${() => compareNow(ids)}>
+              <button class="button small" disabled=${ids.length !== 2} onClick=${() => compareNow(ids)}>
                 ${icon("columns-2", 16)} Compare
               </button>
-              <button class="button small" disabled=${!count} onClick=${zip}>
+              <button class="button small" disabled=${!ids.length} onClick=${zip}>
                 ${icon("download", 16)} Zip
               </button>
               <button
                 class="icon"
-                disabled=${!count}
+                disabled=${!ids.length}
                 aria-label="Move to the trash"
                 title="Move to the trash"
                 onClick=${away}
@@ -226,7 +239,7 @@ function Picked({ ids, trash, onAll, onDone }) {
         asking &&
         html`
           <${Dialog}
-            label=${count === 1 ? "Delete this picture for good?" : `Delete ${count} pictures for good?`}
+            label=${ids.length === 1 ? "Delete this picture for good?" : `Delete ${count(ids.length, "picture")} for good?`}
             onClose=${() => setAsking(false)}
           >
             <p class="soft">The file and its recipe are deleted. This cannot be undone.</p>

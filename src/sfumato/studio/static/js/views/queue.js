@@ -1,13 +1,14 @@
 // What is waiting, what is being drawn, what has ended.
 import { urls } from "../api.js";
-import { Empty, Progress } from "../controls.js";
+import { Empty, Progress, StopButton } from "../controls.js";
 import { html } from "../dom.js";
-import { Failed } from "../feed.js";
+import { Failed, inLine } from "../feed.js";
 import { icon } from "../icons.js";
-import { cancel, jobs, placeInLine, retry, unfinished } from "../jobs.js";
+import { cancel, jobs, retry, unfinished } from "../jobs.js";
 import { openPicture } from "../router.js";
 import { useStore } from "../store.js";
 import { complain } from "../toast.js";
+import { count } from "../wording.js";
 
 const NAMES = {
   queued: "Waiting",
@@ -89,10 +90,10 @@ function Row({ job }) {
         ${
           drawn.length
             ? drawn.slice(0, 4).map(
-                (id) => html`
+                (id, at) => html`
                   <button
                     key=${id}
-                    aria-label="Open picture"
+                    aria-label=${`Open picture ${at + 1} of “${job.request.prompt}”`}
                     onClick=${() => openPicture(id, drawn)}
                   >
                     <img class="ground-check" src=${urls.thumbnail(id)} alt="" loading="lazy" />
@@ -127,14 +128,11 @@ function Row({ job }) {
         ${
           unfinished(job) &&
           html`
-            <button
-              class="button small"
-              disabled=${job.cancelling}
-              aria-label=${`Stop “${job.request.prompt}”`}
-              onClick=${() => cancel(job.id).catch(complain)}
-            >
-              ${icon("circle-stop", 16)} Stop
-            </button>
+            <${StopButton}
+              of=${job.request.prompt}
+              stopping=${job.cancelling}
+              onStop=${() => cancel(job.id).catch(complain)}
+            />
           `
         }
         ${
@@ -157,8 +155,8 @@ function Row({ job }) {
 function told(job) {
   const facts = [];
   if (job.state === "running") facts.push(`${Math.round((job.progress?.fraction ?? 0) * 100)} %`);
-  if (job.state === "queued") facts.push(`number ${placeInLine(job)} in line`);
-  facts.push(`${job.num_images} ${job.num_images === 1 ? "picture" : "pictures"}`);
+  if (job.state === "queued") facts.push(inLine(job));
+  facts.push(count(job.num_images, "picture"));
   const moment = job.finished ?? job.started ?? job.created;
   facts.push(
     new Date(moment).toLocaleString(undefined, {

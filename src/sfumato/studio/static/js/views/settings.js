@@ -1,26 +1,23 @@
 // What the prompt box begins with, how the page looks, who is serving it.
-import { call, get, greet, net } from "../api.js";
+import { call, greet, net, reachable } from "../api.js";
 import { Field, Segments, Select } from "../controls.js";
 import { html, useEffect, useState } from "../dom.js";
-import { GROUNDS, MAX_COUNT, SHAPES, SIZES, resetOptions, shapeOf, sides } from "../draft.js";
+import { formatName } from "../download.js";
+import { GROUNDS, MAX_COUNT, SHAPES, SIZES, optionsOf, resetOptions, sides } from "../draft.js";
 import { icon } from "../icons.js";
+import { changeSettings, kept, loadSettings } from "../kept.js";
 import { remember, useStore } from "../store.js";
-import { chooseTheme, theme } from "../themes.js";
+import { THEMES, chooseTheme, theme } from "../themes.js";
 import { complain, say } from "../toast.js";
 
-const THEMES = [
-  ["system", "System", "monitor"],
-  ["light", "Light", "sun"],
-  ["dark", "Dark", "moon"],
-];
-
 export function SettingsView() {
-  const { about, models, online } = useStore(net);
+  const { about, models } = useStore(net);
+  const near = useStore(net, reachable);
   const { chosen } = useStore(theme);
-  const [kept, setKept] = useState(null);
+  const { settings } = useStore(kept);
   useEffect(() => {
-    get("/settings").then(setKept).catch(complain);
-  }, [online]);
+    if (near) loadSettings().catch(complain); // another device may have changed them
+  }, [near]);
   return html`
     <div class="settings">
       <div class="title"><h1>Settings</h1></div>
@@ -31,13 +28,12 @@ export function SettingsView() {
         </div>
       </section>
       ${
-        kept &&
+        settings &&
         html`
+          <${Downloads} format=${settings.format} formats=${models?.formats ?? []} />
           <${Defaults}
-            key=${JSON.stringify(kept)}
-            kept=${kept}
+            options=${optionsOf(settings)}
             models=${models}
-            onKept=${setKept}
           />
         `
       }
@@ -103,15 +99,31 @@ async function leave() {
 /** Values that are their own names. */
 const twice = (values) => values.map((value) => [value, value]);
 
-function Defaults({ kept, models, onKept }) {
-  const [values, setValues] = useState({
-    model: kept.model ?? "",
-    style: kept.style ?? "",
-    ground: kept.background ?? "",
-    count: kept.num_images,
-    shape: shapeOf(kept.width / kept.height),
-    size: Math.max(kept.width, kept.height),
-  });
+/** Kept as soon as it is chosen, as the theme is. */
+function Downloads({ format, formats }) {
+  return html`
+    <section class="sheet">
+      <h2>Downloads</h2>
+      <div class="grid">
+        <${Field} name="The Download button gives">
+          <${Select}
+            value=${format}
+            options=${formats.map(({ name, summary }) => [name, formatName(name), summary])}
+            onChange=${(chosen) => changeSettings({ format: chosen }).catch(complain)}
+          />
+        <//>
+      </div>
+      <p class="soft">
+        Every picture’s panel has the other formats, too. A picture without paths comes as PNG where
+        SVG or PDF is chosen.
+      </p>
+    </section>
+  `;
+}
+
+function Defaults({ options, models }) {
+  const [values, setValues] = useState(options);
+  useEffect(() => setValues(options), [JSON.stringify(options)]);
   const set = (name) => (value) => setValues({ ...values, [name]: value });
   const styles =
     (
@@ -122,18 +134,14 @@ function Defaults({ kept, models, onKept }) {
     event.preventDefault();
     const [width, height] = sides(values.shape, values.size);
     try {
-      onKept(
-        await call("PATCH", "/settings", {
-          body: {
-            model: values.model || null,
-            style: values.style || null,
-            background: values.ground || null,
-            num_images: values.count,
-            width,
-            height,
-          },
-        }),
-      );
+      await changeSettings({
+        model: values.model || null,
+        style: values.style || null,
+        background: values.ground || null,
+        num_images: values.count,
+        width,
+        height,
+      });
       remember("defaults", values);
       resetOptions();
       say("New drawings begin with these.");

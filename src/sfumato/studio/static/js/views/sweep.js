@@ -1,13 +1,15 @@
 // A grid of drawings over one or two parameters: everything else, the seed included, stays the same.
-import { get, net, post, urls } from "../api.js";
-import { Empty, Field, Progress, Select } from "../controls.js";
+import { get, net, post, reachable, urls } from "../api.js";
+import { Empty, Field, Input, Progress, Select, StopButton } from "../controls.js";
 import { html, useEffect, useState } from "../dom.js";
 import { GROUNDS, draft, modelOf, requestOf } from "../draft.js";
 import { icon } from "../icons.js";
 import { cancel, fetchJob, jobs, unfinished } from "../jobs.js";
 import { openPicture, refine, route } from "../router.js";
 import { recall, remember, useStore } from "../store.js";
+import { Thumb } from "../thumb.js";
 import { complain } from "../toast.js";
+import { count } from "../wording.js";
 
 const NUMBER = "number";
 const MAX_VALUES = 12;
@@ -50,12 +52,17 @@ export function SweepView() {
   const context = { model: modelOf(state, models), models, prompt: state.prompt };
 
   useEffect(() => remember("axes", axes), [axes]);
+  const near = useStore(net, reachable);
   useEffect(() => {
-    if (!shown || sweep?.id === shown) return;
+    if (!near || !shown || sweep?.id === shown) return undefined;
+    let wanted = true;
     get(`/sweeps/${encodeURIComponent(shown)}`)
-      .then((answer) => setSweep(answer.sweep))
-      .catch(() => remember("sweep", null));
-  }, [shown]);
+      .then((answer) => wanted && setSweep(answer.sweep))
+      .catch((problem) => problem.status === 404 && remember("sweep", null));
+    return () => {
+      wanted = false;
+    };
+  }, [shown, near]);
 
   const submit = async (event) => {
     event.preventDefault();
@@ -75,18 +82,17 @@ export function SweepView() {
     }
     setBusy(false);
   };
-  const cells = count(axes.x, context) * (axes.y.field ? count(axes.y, context) : 1);
+  const cells = howMany(axes.x, context) * (axes.y.field ? howMany(axes.y, context) : 1);
   return html`
     <div class="title"><h1>Sweep</h1></div>
     <form class="sheet" onSubmit=${submit}>
       <${Field} name="What to draw">
-        <input
+        <${Input}
           id="prompt"
-          type="text"
           maxlength="10000"
           value=${state.prompt}
           placeholder="A red fox"
-          onInput=${(event) => draft.set({ prompt: event.currentTarget.value })}
+          onType=${(prompt) => draft.set({ prompt })}
         />
       <//>
       <div class="axes">
@@ -110,7 +116,7 @@ export function SweepView() {
           swept.
         </small>
         <button class="primary" disabled=${busy || !state.prompt.trim() || cells === 0}>
-          ${icon("grid-2x2")} Draw ${cells} ${cells === 1 ? "picture" : "pictures"}
+          ${icon("grid-2x2")} Draw ${count(cells, "picture")}
         </button>
       </div>
     </form>
@@ -130,7 +136,7 @@ export function SweepView() {
   `;
 }
 
-/** The values as typed: one a line for words, commas for the rest. */
+/** The values as typed: one per line for words, commas between the rest. */
 const separator = (field) => (field === "prompt" || field === "negative_prompt" ? "\n" : ",");
 
 function textOf(axis, context) {
@@ -146,7 +152,7 @@ function pieces(axis, context) {
   return axis.field === "negative_prompt" ? all : all.filter(Boolean);
 }
 
-const count = (axis, context) => Math.min(MAX_VALUES, new Set(pieces(axis, context)).size);
+const howMany = (axis, context) => Math.min(MAX_VALUES, new Set(pieces(axis, context)).size);
 
 function valuesOf(axis, context) {
   const kind = FIELDS.find(([name]) => name === axis.field)[2];
@@ -164,7 +170,7 @@ function valuesOf(axis, context) {
 function Axis({ name, axis, context, optional = false, onChange }) {
   const lines = separator(axis.field) === "\n";
   const text = textOf(axis, context);
-  const typed = (event) => onChange({ ...axis, text: event.currentTarget.value });
+  const typed = (written) => onChange({ ...axis, text: written });
   return html`
     <fieldset class="axis" aria-label=${name}>
       <${Field} name=${name}>
@@ -177,14 +183,19 @@ function Axis({ name, axis, context, optional = false, onChange }) {
       ${
         axis.field &&
         html`
-          <${Field} name=${`Values, ${lines ? "one a line" : "with commas"}`}>
+          <${Field} name=${`Values, ${lines ? "one per line" : "separated by commas"}`}>
             ${
               lines
                 ? html`
-                    <textarea class="box" rows="3" value=${text} onInput=${typed}></textarea>
+                    <textarea
+                      class="box"
+                      rows="3"
+                      value=${text}
+                      onInput=${(event) => typed(event.currentTarget.value)}
+                    ></textarea>
                   `
                 : html`
-                    <input type="text" value=${text} onInput=${typed} />
+                    <${Input} value=${text} onType=${typed} />
                   `
             }
           <//>
@@ -197,9 +208,15 @@ function Axis({ name, axis, context, optional = false, onChange }) {
 function Grid({ sweep }) {
   const byId = useStore(jobs, (state) => state.byId);
   const cells = sweep.jobs.flat();
+  const near = useStore(net, reachable);
   useEffect(() => {
-    for (const id of cells) if (id && !jobs.get().byId[id]) fetchJob(id).catch(() => {});
-  }, [sweep.id]);
+    if (!near) return;
+    const finished = sweep.pictures?.flat() ?? [];
+    cells.forEach((id, at) => {
+      // a cell whose job is forgotten has its picture, or stays empty
+      if (id && !finished[at] && !jobs.get().byId[id]) fetchJob(id).catch(() => {});
+    });
+  }, [sweep.id, near]);
   const waiting = cells.filter((id) => byId[id] && unfinished(byId[id]));
   const done = cells.length - waiting.length;
   const drawn = cells
@@ -219,12 +236,10 @@ function Grid({ sweep }) {
           ${
             waiting.length > 0 &&
             html`
-              <button
-                class="button small"
-                onClick=${() => waiting.forEach((id) => cancel(id).catch(complain))}
-              >
-                ${icon("circle-stop", 16)} Stop
-              </button>
+              <${StopButton}
+                stopping=${waiting.every((id) => byId[id].cancelling)}
+                onStop=${() => waiting.forEach((id) => cancel(id).catch(complain))}
+              />
             `
           }
           <a class="button small" href=${urls.sheet(sweep.id)} download="sweep.png">
@@ -300,13 +315,11 @@ function Cell({ job, picture, among, label }) {
   if (picture)
     return html`
       <div class="tile done ground-check">
-        <button
-          class="open"
-          aria-label=${`${label}. Open large`}
+        <${Thumb}
+          id=${picture}
+          label=${`${label}. Open large`}
           onClick=${() => openPicture(picture, among)}
-        >
-          <img src=${urls.thumbnail(picture)} alt="" />
-        </button>
+        />
       </div>
     `;
   if (job?.state === "failed")
