@@ -39,7 +39,7 @@ def with_article(phrase: str) -> str:
     if phrase.endswith("s") and not phrase.endswith(("ss", "us", "is")):
         return phrase
     silent = phrase.startswith(("hour", "honest", "heir"))
-    you = phrase.startswith(("uni", "eu", "ukulele", "use", "one"))
+    you = phrase.startswith(("uni", "eu", "ukulele", "use", "one", "us ", "uk "))
     vowel = phrase[:1] in tuple("aeiou")
     return f"{'an' if (vowel and not you) or silent else 'a'} {phrase}"
 

@@ -21,6 +21,9 @@ EMPTY = (
     | {BREAK, "style", "styled", "look", "shaped", "colour", "color"}
 )
 
+# Relations that join nothing to a thing but scenery, dress or a purpose.
+_AROUND = vocab.CUTS - vocab.LINKS.keys() - vocab.PLACES.keys() - vocab.ARRANGEMENTS.keys()
+
 
 def has_content(words: Sequence[str]) -> bool:
     """Whether any of the words could be a subject."""
@@ -51,10 +54,33 @@ def ends(words: Sequence[str], at: int) -> bool:
 def begins_scene(words: Sequence[str], at: int) -> bool:
     """Whether the noun phrase ends before ``at``: a relation, or something the subject does."""
     word = words[at]
-    if word in vocab.CUTS:
-        return True
-    is_verb = word.endswith("ing") and len(word) > 5 and word not in vocab.NOUNS_IN_ING
-    return is_verb and words[at - 1] not in vocab.DOERS
+    return word in vocab.CUTS or (is_doing(word) and words[at - 1] not in vocab.DOERS)
+
+
+def is_doing(word: str) -> bool:
+    """Whether a word says what somebody does: ``breathing``, but not ``king`` or ``building``."""
+    return word.endswith("ing") and len(word) > 5 and word not in vocab.NOUNS_IN_ING
+
+
+def is_around(phrase: Sequence[str]) -> bool:
+    """Whether a phrase says what is around a thing or on it: ``in a forest``, ``with a hat``."""
+    return bool(phrase) and phrase[0] in _AROUND
+
+
+def drop_purposes(phrases: Sequence[list[str]]) -> list[list[str]]:
+    """Without ``for a book cover``, where another phrase can be a subject."""
+    drawn = [phrase for phrase in phrases if phrase[:1] != ["for"]]
+    has_subject = any(has_content(one) and not is_colours(strip_front(one)) for one in drawn)
+    return drawn if has_subject else list(phrases)
+
+
+def is_picture_for(words: Sequence[str]) -> bool:
+    """Whether one picture is asked for and then for what: ``logo for a coffee shop and bakery``."""
+    if "for" not in words:
+        return False
+    before = words[: words.index("for")]
+    is_one = not before or (before[-1] in vocab.FRAMES and not before[-1].endswith("s"))
+    return is_one and not has_content(before)
 
 
 def is_colours(words: Sequence[str]) -> bool:
@@ -83,6 +109,13 @@ def _frame_length(words: Sequence[str], start: int) -> int:
     return at + 1 - start if is_frame else 0
 
 
+def _is_asked_for(words: Sequence[str], at: int) -> bool:
+    """Whether the "us" at ``at`` is ours, as in "draw us a map", and not that of a "US map"."""
+    following = words[at + 1]
+    begins = following in vocab.ARTICLES or following in vocab.NUMBERS or following.isdecimal()
+    return at > 0 and words[at - 1] in vocab.ASKING and begins
+
+
 def strip_front(words: Sequence[str]) -> list[str]:
     """Drop articles, requests, praise and framing before the noun phrase."""
     at = 0
@@ -93,7 +126,7 @@ def strip_front(words: Sequence[str]) -> list[str]:
             at += framed
         elif (
             word in vocab.ARTICLES
-            or word in vocab.ASKING
+            or (word in vocab.ASKING and (word != "us" or _is_asked_for(words, at)))
             or word in vocab.FILLERS
             or word in vocab.FRAME_LINKS
             or word in vocab.CUTS

@@ -11,15 +11,19 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from sfumato.models import ModelSpec
 from sfumato.prompt import vocabulary as vocab
 from sfumato.prompt.beyond import leave_out, say_language
 from sfumato.prompt.phrases import (
     begins_scene,
+    drop_purposes,
     ends,
     has_content,
+    is_around,
     is_colours,
+    is_picture_for,
     keep_content,
     split_phrases,
     strip_front,
@@ -81,7 +85,7 @@ def parse_prompt(prompt: str, spec: ModelSpec) -> ParsedPrompt:
     if is_mostly_foreign(text):
         note = say_language(spec.name)
         return ParsedPrompt(subject=" ".join(prompt.split()) or prompt, notes=(note,))
-    beyond = leave_out(text, spec.name)
+    beyond = leave_out(text, spec)
     words = split_words(beyond.text)
     if not any(word != BREAK for word in words):
         return ParsedPrompt(subject=" ".join(prompt.split()) or prompt)
@@ -111,6 +115,7 @@ class _Reading:
         self.count = 1
         self.several = False  # more were asked for than are drawn
         self.too_many = False  # and more than are ever laid out
+        self.has_purpose = False  # words behind "for", of which nothing is drawn
         self.notes: list[str] = []
 
     def parse(self) -> ParsedPrompt:
@@ -142,7 +147,7 @@ class _Reading:
     def _read_scene(self) -> Scene | None:
         """The things that the words name; None for one thing, or where it is not plain."""
         split = split_scene(self.words)
-        if split is None:
+        if split is None or (len(split.items) > 1 and is_picture_for(self.words)):
             return None
         readings = [_Reading(item, self.spec, alone=False) for item in split.items]
         parsed = [reading.parse() for reading in readings]
@@ -152,9 +157,10 @@ class _Reading:
         things = [
             Thing(subject=one.subject, tint=one.tint, tint_name=one.tint_name) for one in parsed
         ]
-        scene = make_scene(split, things, [reading.count for reading in readings])
+        counts = [reading.count for reading in readings]
+        scene = make_scene(split, things, counts)
         if scene is None:
-            self.too_many = len(things) > 1 or last.count > 1
+            self.too_many = sum(counts) > MAX_THINGS or len(set(things)) > MAX_KINDS
             return None
         for segment in split.others:
             self._take_other(segment)
@@ -170,11 +176,12 @@ class _Reading:
     def is_whole(self, *, to_its_end: bool = True) -> bool:
         """Whether these words were read as one kind of thing and nothing else.
 
-        ``to_its_end``: not even a scene after it, as in "a robot holding a flower".
+        ``to_its_end``: not even a scene or a purpose after it, as in "a robot holding a flower".
         """
         around = self.shape is not None or self.style is not None
         around = around or self.background != "transparent"
-        return not (around or self.several or (to_its_end and self.left_out))
+        goes_on = bool(self.left_out) or self.has_purpose
+        return not (around or self.several or (to_its_end and goes_on))
 
     def _parsed_scene(self, scene: Scene) -> ParsedPrompt:
         rest = _shortly(self.left_out)
@@ -227,7 +234,7 @@ class _Reading:
             else:
                 kept.append(self.words[at])
                 at += 1
-        rest = strip_front(kept)
+        rest = strip_front([word for word in kept if word != BREAK])
         if found is not None and has_content(rest) and not is_colours(rest):
             self.words = kept
             self.shape, self.shape_colour = found
@@ -264,24 +271,27 @@ class _Reading:
 
     def _choose_phrase(self) -> list[str]:
         """The first phrase that can be a subject, cut where a scene begins."""
-        segments = [strip_front(segment) for segment in split_phrases(self.words)]
+        phrases = [phrase for phrase in drop_purposes(split_phrases(self.words)) if phrase]
+        phrases.sort(key=is_around)  # "in a forest, a fox"
         # where every word was understood as something else ("cartoon:"), they are the subject
-        segments = [segment for segment in segments if segment] or [self.said]
+        segments = [strip_front(phrase) for phrase in phrases] or [self.said]
         main = next(
             (s for s in segments if has_content(s) and not is_colours(s)),
             next((s for s in segments if is_colours(s)), segments[0]),
         )
-        for segment in segments:
+        for segment, phrase in zip(segments, phrases, strict=False):
             if segment is not main:
-                self._take_other(segment)
+                self._take_other(phrase)
         cut = next((at for at in range(1, len(main)) if begins_scene(main, at)), len(main))
-        # what a picture is for ("for a book cover") is no part of it
-        if has_content(main[cut:]) and main[cut] != "for":
-            self.left_out.insert(0, " ".join(main[cut:]))
+        after = main[cut:]
+        self.has_purpose = after[:1] == ["for"]  # a book cover: no part of the picture
+        if has_content(after) and (not self.has_purpose or _adds_a_thing(after)):
+            self.left_out.insert(0, " ".join(after))
         return main[:cut]
 
-    def _take_other(self, segment: list[str]) -> None:
+    def _take_other(self, phrase: list[str]) -> None:
         """A phrase beside the one that names the subject: an emblem's shape, a colour, a scene."""
+        segment = strip_front(phrase)
         length, colour = colour_at(segment, 0)
         shape = SHAPES.get(" ".join(segment[length:]))
         if shape is not None:
@@ -289,7 +299,7 @@ class _Reading:
         elif is_colours(segment):
             self._set_tint(colour, segment[:length])
         elif has_content(segment):
-            self.left_out.append(" ".join(segment))
+            self.left_out.append(" ".join(phrase if is_around(phrase) else segment))
 
     def _take_tint(self, phrase: list[str]) -> list[str]:
         """Take out colours that describe the subject, and end the phrase at a second subject."""
@@ -302,7 +312,7 @@ class _Reading:
             if length and not self._is_thing(phrase, at, length, after=bool(kept)):
                 colours.append((colour, phrase[at : at + length]))
                 at += length
-            elif word in vocab.JOINS and (kept or colours):
+            elif word in vocab.JOINS and (colours or has_content(kept)):
                 if not kept and at + 1 < len(phrase) and colour_at(phrase, at + 1)[0]:
                     at += 1  # "red and blue parrot"
                     continue
@@ -357,14 +367,17 @@ class _Reading:
             head -= 1
         noun, one = rest[head], singular(rest[head])
         is_plural = one != noun or noun in vocab.SAME_IN_PLURAL
-        if not is_plural and noun not in vocab.ONE_THING_IN_S and not phrase[0].isdigit():
-            return phrase  # "five pointed star": the number belongs to the name
+        if not is_plural and noun not in vocab.ONE_THING_IN_S:
+            # "five pointed star", "8 bit heart", "2024 calendar": the number belongs to the name
+            is_careless = head == 0 and number <= MAX_THINGS  # "2 fox"
+            if not (phrase[0].isdigit() and number and (number == 1 or is_careless)):
+                return phrase
         if phrase[0] == "pair of" and (one == noun or noun in vocab.PAIRED):
             return phrase  # "a pair of scissors" is one thing
         is_drawn = noun not in vocab.NOT_DRAWN and phrase[1] not in vocab.FRAMES
         if number == 1:
             pass
-        elif number <= MAX_THINGS and is_drawn and number and (is_plural or len(rest) == 1):
+        elif number <= MAX_THINGS and is_drawn and number and (is_plural or head == 0):
             self.count = number
         else:
             self.several, self.too_many = True, number > MAX_THINGS and is_drawn
@@ -389,6 +402,15 @@ class _Reading:
         note = f"{why}: drawing the {subject}"
         rest = _shortly(self.left_out)
         return (f"{note}, leaving out “{rest}”." if rest else f"{note}.",)
+
+
+def _adds_a_thing(words: Sequence[str]) -> bool:
+    """Whether an "and" is followed by what may be another thing: ``and a drum``, ``and 2 owls``."""
+    return any(
+        word in vocab.ANDS
+        and (after in vocab.ARTICLES or after in vocab.NUMBERS or after.isdecimal())
+        for word, after in pairwise(words)
+    )
 
 
 def _shortly(parts: Sequence[str]) -> str:

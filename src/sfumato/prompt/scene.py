@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sfumato.prompt import vocabulary as vocab
-from sfumato.prompt.phrases import has_content, is_colours, split_phrases, strip_front
+from sfumato.prompt.phrases import (
+    drop_purposes,
+    has_content,
+    is_around,
+    is_colours,
+    is_doing,
+    split_phrases,
+    strip_front,
+)
 from sfumato.prompt.words import colour_at
 from sfumato.request import MAX_KINDS, MAX_THINGS
 from sfumato.wording import listed, plural, with_article
@@ -103,6 +111,8 @@ def split_scene(words: Sequence[str]) -> Split | None:
         shape = vocab.ARRANGEMENTS[items[-1].pop()]
     if not all(map(_is_thing, items)):
         return None
+    if not _is_deed(items[0]) and any(map(_is_deed, items[1:])):  # "a robot singing and waving"
+        return None
     blocks: list[list[int]] = [[0]]
     for number, link in enumerate(links, start=1):
         if link == "and":
@@ -163,27 +173,39 @@ def _enumeration(words: Sequence[str]) -> tuple[list[str], list[list[str]], str]
     named: list[list[str]] = []
     others: list[list[str]] = []
     shape = ""
-    for segment in split_phrases(words):
+    for segment in drop_purposes(split_phrases(words)):
         rest = strip_front(segment)
         if len(rest) == 1 and rest[0] in vocab.ARRANGEMENTS:
             shape = vocab.ARRANGEMENTS[rest[0]]
         elif has_content(rest) and not is_colours(rest):
             named.append(segment)
         elif rest:
-            others.append(rest)
+            others.append(segment)
+    named, around = _trimmed(named)
+    others = [*around, *others]
     if len(named) < 2:
         return (named[0] if named else []), others, shape
     same = len(set(map(tuple, named))) == 1  # three times one emoji
     if not (same or all(map(_is_counted, named)) or _is_bare_list(named)):
-        return named[0], [*map(strip_front, named[1:]), *others], shape
+        return named[0], [*named[1:], *others], shape
     run = list(named[0])
     for segment in named[1:]:
-        run += segment if segment[0] in vocab.ANDS else ["and", *segment]
+        is_linked = segment[0] in vocab.ANDS or segment[0] in vocab.LINKS
+        run += segment if is_linked else ["and", *segment]
     return run, others, shape
+
+
+def _trimmed(named: list[list[str]]) -> tuple[list[list[str]], list[list[str]]]:
+    """Phrases without those before and behind all things: ``a fox, an owl, in a forest``."""
+    things = [at for at, segment in enumerate(named) if not is_around(segment)]
+    first, last = (things[0], things[-1] + 1) if things else (0, len(named))
+    return named[first:last], [*named[:first], *named[last:]]
 
 
 def _is_counted(segment: Sequence[str]) -> bool:
     """Whether a phrase begins as one of several does: ``an owl``, ``logo of a fox``, ``2 dogs``."""
+    if is_around(segment):  # "a fox, with a hat"
+        return False
     rest = strip_front(segment)
     front = segment[: len(segment) - len(rest)]
     return rest[0] in vocab.NUMBERS or rest[0].isdecimal() or bool(vocab.ARTICLES & set(front))
@@ -253,6 +275,12 @@ def _is_thing(item: Sequence[str]) -> bool:
     if len(rest) == 1:
         return rest[0] not in vocab.QUALITIES and (len(rest[0]) > 1 or not rest[0].isalpha())
     return True
+
+
+def _is_deed(item: Sequence[str]) -> bool:
+    """Whether words say what the thing before them does: ``waving``, ``waving a flag``."""
+    is_alone = len(item) == 1 or item[1] in vocab.ARTICLES
+    return is_alone and (is_doing(item[0]) or item[0] in vocab.DOINGS)
 
 
 def _said_places(

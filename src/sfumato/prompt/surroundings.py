@@ -41,7 +41,7 @@ def emblem_at(words: Sequence[str], start: int, *, has_before: bool) -> tuple[in
     if placed is not None:
         meant = placed != "with" or at > nouns_from or shape == "sunburst"
     else:
-        followed = at < len(words) and words[at] in vocab.FRAME_LINKS - {"for"}
+        followed = at < len(words) and words[at] in vocab.FRAME_LINKS - {"for"} | {BREAK}
         meant = at > nouns_from and (has_before or followed)
     return (at - start, shape, colour) if meant else (0, "", None)
 

@@ -24,7 +24,7 @@ ARTICLES_ELSEWHERE = _words(
     uma uns umas het een le la"""
 )
 
-# Asking for a picture rather than saying what is in it.
+# Asking for a picture rather than saying what is in it; "us" only as in "draw us a fox".
 ASKING = _words("please draw paint sketch generate create make render produce show give me us want")
 
 # What a picture is called. Dropped as "logo of a fox", "fox logo" and "logo: fox".
@@ -137,6 +137,8 @@ NOUNS_IN_ING = _words(
     icing sibling awning sterling crossing parking dressing topping offering warning
     greeting frosting railing casing bearing turing cooking dancing"""
 )
+# Of these, the ones that are something done where they stand alone behind "and".
+DOINGS = _words("cooking dancing")
 DOERS = _words("person people man woman men women boy girl child kid face baby hands hand")
 AND_PHRASES = _phrases("as well as; together with; along with; accompanied by")
 ANDS = _words("and & plus + vs versus") | AND_PHRASES
@@ -318,7 +320,12 @@ WHOLE_NAMES = _phrases(
     and paste; lost and found; health and safety; arts and crafts; law and order; day and night;
     peaches and cream; strawberries and cream; cookies and cream; milk and cookies; one way; two
     way; three way; bed and breakfast; research and development; terms and conditions; trial and
-    error; up and down; left and right; drum and bass; four seasons; seven seas"""
+    error; up and down; left and right; drum and bass; four seasons; seven seas; sketch book; sketch
+    pad; paint tube; paint tubes; paint box; paint set; paint pot; paint drop; paint splash; paint
+    splatter; paint spray; paint gun; paint job; draw bridge; draw string; draw knife; show jumping;
+    show jumper; show room; show case; show time; show business; single malt; single bed; single
+    room; single speed; single cell; single parent; one piece; one dollar; one man band; sticker
+    book; sticker album; sticker sheet"""
 )
 
 # 🦊 is called FOX FACE by Unicode; only these names lose the word, "cat face" is its own subject.
@@ -336,6 +343,34 @@ EMOJI_NAMES = {
     **{"multiple musical notes": "musical notes", "first place medal": "gold medal"},
     **{"snowman without snow": "snowman", "face with look of triumph": "huffing face"},
 }
+
+# Words in capitals behind "portrait of" that name nobody whose face one would have to know: by the
+# last of them, by the first, or by all.
+NAMED_LAST = _words(
+    """alligator antelope ape armadillo baboon badger bat bear beaver bee beetle bison buffalo
+    butterfly camel cat caterpillar chameleon cheetah chicken chimpanzee cobra cockatoo corgi cow
+    crab crocodile deer dinosaur dog dolphin donkey dragon duck eagle elephant falcon flamingo frog
+    gecko giraffe goat goldfish goose gorilla hamster hedgehog hippo hippopotamus horse hyena iguana
+    jellyfish kangaroo kitten koala ladybug lemur leopard lion lizard llama lobster lynx meerkat
+    mongoose monkey moose mouse octopus orangutan orca ostrich otter owl panda panther parrot
+    pelican penguin pheasant pig pigeon pony poodle puffin puma puppy rabbit raccoon rat retriever
+    rhino rhinoceros salamander salmon scorpion seahorse seal shark sheep sloth snail snake spider
+    squid squirrel stallion starfish terrier tiger toad tortoise toucan turkey turtle unicorn
+    vulture walrus whale wombat woodpecker zebra bridge canyon cathedral falls galaxy island
+    lighthouse mountain mountains nebula palace pyramid pyramids reef ruins statue tower valley
+    volcano waterfall airship motorcycle robot rocket skeleton snowman cactus orchid sunflower"""
+)
+NAMED_FIRST = _words("mount mt lake cape planet")
+NAMED_WHOLE = _phrases(
+    """father christmas; santa claus; mrs claus; mother nature; mother earth; father time; jack
+    frost; easter bunny; tooth fairy; grim reaper; uncle sam; lady liberty; milky way; new york"""
+)
+# Animals that are surnames too: the animal only behind nothing but words that say what it is like.
+SURNAMES = _words("fox wolf swan crow crane sparrow robin peacock hawk raven shepherd bunny finch")
+DESCRIBING = QUALITIES | _words(
+    """arctic snowy great polar baby mother snow sea mountain desert forest night american african
+    asian european german fennec house carrion maned timber"""
+)
 
 # Grounds of an emblem when no colour is named: pale ones that drawings stand out from, and deep
 # ones for a drawing that is pale itself.
