@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from sfumato.errors import StorageError
 from sfumato.training.corpus import Corpus, read_corpus
-from sfumato.training.refiner import Refiner
+from sfumato.training.refiner import Flow, Refiner
 from sfumato.training.text import encode_texts
 from sfumato.training.whole_picture import (
     NetConfig,
@@ -36,6 +37,7 @@ _INDEX_WIDTH = 192  # numbers a caption in the concept index keeps, of 384
 # Components of the basis that are stored in 8 bits; the others hold a seventh of a drawing's
 # energy and are stored in 4, where they stay 48 dB near and weigh half.
 _MAIN_COMPONENTS = 128
+_FLOW_INPUTS = ("latents", "sigma", "text", "style")
 _OPSET = 21
 _FILES = ("text.onnx", "vocab.txt", "flow.onnx", "decoder.onnx", "concepts.npz")
 # how an exported model draws when nothing else is asked, and what it says of itself
@@ -44,6 +46,7 @@ DRAWING_DEFAULTS = {
     "licence": "that of the pictures it was trained on",
     "num_inference_steps": 16,
     "guidance_scale": 1.5,
+    "temperature": 0.5,  # most starts from all of the noise that go astray, arrive from half of it
     "sampler": "euler",
     "scheduler": "uniform",
 }
@@ -72,7 +75,7 @@ class Decoder(nn.Module):
         planes = self.mean + scaled[:, :split] @ self.main
         if self.detail.shape[0]:  # a basis of few pictures has none
             planes = planes + scaled[:, split:] @ self.detail
-        return self.refiner(planes_to_pixels(planes)).clamp(0.0, 1.0)
+        return self.refiner(planes_to_pixels(planes), latents).clamp(0.0, 1.0)
 
 
 def export(
@@ -103,15 +106,7 @@ def export(
     for file in ("text.onnx", "vocab.txt"):  # the very files the run was trained with
         shutil.copyfile(_need(run / "text" / file), out / file)
     say("flow")
-    components = network.config.components
-    sample = (
-        torch.randn(2, components),
-        torch.tensor([0.9, 0.4]),
-        nn.functional.normalize(torch.randn(2, 384), dim=-1),
-        torch.zeros(2, dtype=torch.int64),
-    )
-    names = ["latents", "sigma", "text", "style"]
-    errors = {"flow": _export(network, sample, names, "clean", out / "flow.onnx")}
+    errors = {"flow": export_flow(network, out / "flow.onnx")}
     say("decoder")
     errors["decoder"] = export_decoder(basis, refiner, out / "decoder.onnx")
     say("concepts")
@@ -122,7 +117,7 @@ def export(
         "kind": "whole-picture",
         "name": name,
         "version": version,
-        "components": components,
+        "components": network.config.components,
         "net": card["net"],
         "styles": card["styles"],
         "native_size": 256,
@@ -135,12 +130,44 @@ def export(
     return errors
 
 
+def export_flow(network: WholePictureNet, path: Path) -> float:
+    """Write ``flow.onnx``; returns the largest difference to torch.
+
+    The body is stored in 4 bits, which moves a drawing by half a per cent of its square; the
+    refiner learns from such drawings. The edges, where numbers enter and leave, keep 8.
+    """
+    sample = (
+        torch.randn(2, network.config.components),
+        torch.tensor([0.9, 0.4]),
+        nn.functional.normalize(torch.randn(2, 384), dim=-1),
+        torch.zeros(2, dtype=torch.int64),
+    )
+    body = [name for name, _ in network.named_parameters() if name.startswith("body.")]
+    return _export(network, sample, list(_FLOW_INPUTS), "clean", path, four_bits=body)
+
+
+def shipped_flow(network: WholePictureNet) -> Flow:
+    """``network`` as it ships, few bits and all, to be called like the network itself."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "flow.onnx"
+        export_flow(network, path)
+        session = onnxruntime.InferenceSession(path)
+
+    def flow(*given: torch.Tensor) -> torch.Tensor:
+        named = zip(_FLOW_INPUTS, given, strict=True)
+        (clean,) = session.run(None, {name: value.numpy() for name, value in named})
+        return torch.from_numpy(clean)
+
+    return flow
+
+
 def export_decoder(basis: PictureBasis, refiner: Refiner, path: Path) -> float:
     """Write ``decoder.onnx``; returns the largest difference to torch."""
     # real latents are small where the basis is fine; noise there would test nothing
     latents = torch.randn(2, len(basis.scale)) * 0.5
     decoder = Decoder(basis, refiner).eval()
-    return _export(decoder, (latents,), ["latents"], "pixels", path, 128, four_bits=("detail",))
+    four_bits = ("detail", "refiner.hint.2.weight")
+    return _export(decoder, (latents,), ["latents"], "pixels", path, 128, four_bits)
 
 
 def load_run(run: Path) -> tuple[WholePictureNet, PictureBasis, Refiner]:
@@ -154,7 +181,7 @@ def load_run(run: Path) -> tuple[WholePictureNet, PictureBasis, Refiner]:
     tensors = load_file(_need(run / "basis.safetensors"))
     basis = PictureBasis(tensors["mean"].numel(), tensors["scale"].numel())
     basis.load_state_dict(tensors)
-    refiner = Refiner()
+    refiner = Refiner(len(basis.scale))
     refiner.load_state_dict(averaged_weights(run / "refiner"))
     return network.eval(), basis.eval(), refiner.eval()
 
@@ -219,8 +246,6 @@ def _export(
     four_bits: Collection[str] = (),
 ) -> float:
     """Export, shrink, and return the largest difference to torch on ``sample``."""
-    import onnxruntime
-
     batch = torch.export.Dim("batch", min=1, max=256)
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns about itself

@@ -1,8 +1,8 @@
 """The refiner: a small convolutional network from the coarse picture to a crisp one, x4.
 
-The flow draws 64 px with soft edges, a little speckle and, on subjects it knows less well, ghosts
-of other drawings. What to do about that is a local question, so a small network learns it fast: it
-sees the flow's own mistakes (``flow_mistakes``) beside the picture that was meant.
+The flow draws 64 px with soft edges, the speckle of a basis that was cut short and, on subjects it
+knows less well, ghosts of other drawings. A small network learns to mend that: it sees what the
+flow that ships, few bits and all, makes of every picture (``flow_drawings``) beside what was meant.
 
 Shape: a U-Net at 64, 32, 16 and 8 px and a pixel shuffle to 256 px (Ronneberger et al. 2015,
 arXiv:1505.04597; Shi et al. 2016, arXiv:1609.05158).
@@ -23,9 +23,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sfumato.training.loop import Loop, LoopConfig
-from sfumato.training.whole_picture import PictureBasis, WholePictureData, WholePictureNet
+from sfumato.training.whole_picture import SIDE, PictureBasis, WholePictureData
 
 SCALE = 4  # 64 px in, 256 px out
+_NO_HINT = 0.25  # share of the training pictures whose hint is withheld
+_EXACT = 0.15  # share of the pairs that the flow has not touched
+# squared distances, as shares of a picture's own square: what is this near was meant
+_NEAR_ANY, _NEAR_OWN = 0.12, 0.35
+
+Flow = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class ConvPair(nn.Module):
@@ -45,11 +51,32 @@ class ConvPair(nn.Module):
 
 
 class Refiner(nn.Module):
-    """Premultiplied RGBA (B, 4, 64, 64), about 0..1, to (B, 4, 256, 256), unclipped."""
+    """Premultiplied RGBA (B, 4, 64, 64), about 0..1, to (B, 4, 256, 256), unclipped.
 
-    def __init__(self, widths: tuple[int, ...] = (48, 80, 128, 192)) -> None:
+    The basis gives the coarse picture what a thousand numbers can say in straight lines; the
+    ``hint`` reads the same numbers once more, bent, and tells the deepest level what they left out.
+    """
+
+    def __init__(
+        self,
+        components: int = 1024,
+        widths: tuple[int, ...] = (48, 80, 128, 192),
+        hint_width: int = 512,
+        hint_depth: int = 128,
+        side: int = SIDE,
+    ) -> None:
         super().__init__()
         self.enter = nn.Conv2d(4, widths[0], 3, padding=1)
+        side >>= len(widths) - 1
+        self.hint = nn.Sequential(
+            nn.Linear(components, hint_width),
+            nn.SiLU(),
+            nn.Linear(hint_width, hint_depth * side * side, bias=False),
+            nn.Unflatten(1, (hint_depth, side, side)),
+            nn.Conv2d(hint_depth, widths[-1], 1),
+        )
+        nn.init.zeros_(self.hint[-1].weight)
+        nn.init.zeros_(self.hint[-1].bias)
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
         self.before = nn.ModuleList(ConvPair(w) for w in widths[:-1])
@@ -67,15 +94,18 @@ class Refiner(nn.Module):
         nn.init.zeros_(self.leave[-1].weight)
         nn.init.zeros_(self.leave[-1].bias)
 
-    def forward(self, coarse: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+    def forward(self, coarse: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+        """``latents``: the (B, K) numbers that ``coarse`` was made from."""
         x = self.enter(coarse)  # (B, 48, 64, 64)
         kept = []
         for before, down in zip(self.before, self.down, strict=True):
             x = before(x)
             kept.append(x)
             x = down(x)
-        x = self.middle(x)  # (B, 192, 8, 8)
+        hint = self.hint(latents)
+        if self.training:  # pictures that no one has seen must be mended from their pixels alone
+            hint = hint * (torch.rand(len(hint), 1, 1, 1, device=hint.device) >= _NO_HINT)
+        x = self.middle(x + hint)  # (B, 192, 8, 8)
         for level in reversed(range(len(self.up))):
             x = nn.functional.pixel_shuffle(self.up[level](x), 2) + kept[level]
             x = self.after[level](x)
@@ -99,33 +129,55 @@ def refiner_loss(refined: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def flow_mistakes(
-    network: WholePictureNet,
-    basis: PictureBasis,
-    latents: torch.Tensor,
+def flow_drawings(
+    flow: Flow,
+    feed: WholePictureData,
+    rows: torch.Tensor,
     text: torch.Tensor,
-    style: torch.Tensor,
-    random: torch.Generator,
     *,
-    steps: int = 5,
+    steps: int = 8,
     guidance: float = 1.5,
 ) -> torch.Tensor:
-    """Coarse pictures as the flow would draw them, aligned with the true ones: (B, 4, 64, 64).
+    """The pictures ``rows`` (B,) as ``flow`` draws them, (B, K) latents, mistakes of all kinds.
 
-    Each picture is taken to a random noise level between 0.35 and 1 and drawn again from there, so
-    that mild and severe mistakes are both seen.
+    Of each picture by luck: drawn from noise or half of it under its own words; half drawn under
+    words with foreign ones mixed in; or half drawn from a start that another picture shines
+    through. ``flow`` takes and gives what ``WholePictureNet.forward`` does.
     """
-    sigma = 0.35 + 0.65 * torch.rand(len(latents), 1, generator=random)
-    noise = torch.randn(latents.shape, generator=random)
-    x = (1 - sigma) * latents + sigma * noise
+    random, size = feed.random, len(rows)
+    luck = torch.rand(size, 6, generator=random)
+    wording, shining = (luck[:, 0] >= 0.45) & (luck[:, 0] < 0.8), luck[:, 0] >= 0.8
+    foreign = torch.where(wording, 0.1 + 0.4 * luck[:, 1], 0.0)[:, None]
+    other = feed.vectors[torch.randint(len(feed.vectors), (size,), generator=random)]
+    text = nn.functional.normalize((1 - foreign) * text + foreign * other, dim=-1)
+    through = torch.where(shining, 0.05 + 0.3 * luck[:, 2], 0.0)[:, None]
+    other = feed.latents[torch.randint(len(feed.latents), (size,), generator=random)]
+    start = (1 - through) * feed.latents[rows] + through * other
+    own = torch.where(luck[:, 3] < 0.6, 1.0, 0.35 + 0.65 * luck[:, 4])
+    half = 0.35 + 0.55 * luck[:, 5]
+    sigma = torch.where(shining, 0.2 + 0.4 * luck[:, 5], torch.where(wording, half, own))
+    noise = torch.randn(start.shape, generator=random)
+    x = (1 - sigma)[:, None] * start + sigma[:, None] * noise
+    style, nothing = feed.styles[rows], torch.zeros_like(text)
     shares = torch.linspace(1, 0, steps + 1).tolist()
     for share, following in pairwise(shares):
-        level = (sigma * share)[:, 0]
-        clean = network(x, level, text, style)
-        without = network(x, level, torch.zeros_like(text), style)
-        clean = without + guidance * (clean - without)
+        with_words = flow(x, sigma * share, text, style)
+        without = flow(x, sigma * share, nothing, style)
+        clean = without + guidance * (with_words - without)
         x = clean + (following / share) * (x - clean)
-    return basis.decode(x)
+    return x
+
+
+def whose(drawn: torch.Tensor, rows: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    """Which picture each drawing (B, K) shows, (B,): the nearest of ``latents`` (N, K).
+
+    Where none is near it is the one of ``rows`` that was asked for, or -1 where that is far too.
+    """
+    squares = latents.square().sum(1)
+    apart = (torch.cdist(drawn, latents).square() / squares).T  # (N, B), shares
+    nearest, which = apart.min(0)
+    own = apart[rows, torch.arange(len(rows))]
+    return torch.where(nearest < _NEAR_ANY, which, torch.where(own < _NEAR_OWN, rows, -1))
 
 
 class RefinerFeed:
@@ -137,31 +189,39 @@ class RefinerFeed:
         basis: PictureBasis,
         pictures: NDArray[np.uint8],
         numbers: NDArray[np.int64],
-        flow: Callable[[], WholePictureNet],
+        flow: Flow,
+        *,
+        rounds: int = 6,
     ) -> None:
-        """Pair the feed's pictures with their large versions.
+        """Have ``flow`` draw every picture ``rounds`` times (about two minutes on two cores).
 
         Args:
             pictures: (M, 256, 256, 4) uint8, straight alpha; may be a memory map.
             numbers: (N,) the row of ``pictures`` that belongs to each of the feed's.
-            flow: gives the newest averaged network each time it is called.
         """
-        self.feed, self.basis, self._flow = feed, basis, flow
+        self.feed, self.basis = feed, basis
         self.pictures, self.numbers = pictures, numbers
-        self._network = flow()
-        self._age = 0
+        drawn, shown = [], []
+        for _ in range(rounds * -(-len(feed.latents) // 64)):
+            rows, _, text, _ = feed.numbered_batch(64)
+            latents = flow_drawings(flow, feed, rows, text)
+            row = whose(latents, rows, feed.latents)
+            drawn.append(latents[row >= 0].half())
+            shown.append(row[row >= 0])
+        self._drawn, self._shown = torch.cat(drawn), torch.cat(shown)
 
-    def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Coarse (B, 4, 64, 64) and true (B, 4, 256, 256), premultiplied."""
-        self._age += 1
-        if self._age % 400 == 0:
-            self._network = self._flow()
-        rows, clean, text, style = self.feed.numbered_batch(size)
+    def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents (B, K), coarse (B, 4, 64, 64) and true (B, 4, 256, 256), premultiplied."""
+        random = self.feed.random
+        chosen = torch.randint(len(self._shown), (size,), generator=random)
+        rows, latents = self._shown[chosen], self._drawn[chosen].float()
+        exact = torch.rand(size, 1, generator=random) < _EXACT
+        latents = torch.where(exact, self.feed.latents[rows], latents)
         with torch.autocast("cpu", enabled=False):
-            coarse = flow_mistakes(self._network, self.basis, clean, text, style, self.feed.random)
+            coarse = self.basis.decode(latents)
         target = torch.from_numpy(self.pictures[self.numbers[rows.numpy()]])
         target = target.permute(0, 3, 1, 2).float() / 255.0
-        return coarse, torch.cat([target[:, :3] * target[:, 3:], target[:, 3:]], dim=1)
+        return latents, coarse, torch.cat([target[:, :3] * target[:, 3:], target[:, 3:]], dim=1)
 
 
 def train_refiner(
@@ -174,25 +234,23 @@ def train_refiner(
 ) -> Loop:
     """Train (or go on training) the refiner in ``out``; draws ``refined.png`` at every save."""
     torch.manual_seed(0)
-    network = Refiner().to(memory_format=torch.channels_last)
+    components = feed.feed.latents.shape[1]
+    network = Refiner(components).to(memory_format=torch.channels_last)
     loop = Loop(network, out, config, "cpu")
     if loop.resume():
         say(f"continuing at step {loop.step}")
 
     def loss() -> torch.Tensor:
-        coarse, target = feed.batch(batch_size)
-        refined = network(coarse.contiguous(memory_format=torch.channels_last))
-        each = refiner_loss(refined.float(), target)
-        # where the flow drew another picture altogether there is nothing local to learn
-        aside = (coarse - nn.functional.avg_pool2d(target, SCALE)).abs().mean((1, 2, 3))
-        return (each * (aside < 0.08)).sum() / batch_size
+        latents, coarse, target = feed.batch(batch_size)
+        refined = network(coarse.contiguous(memory_format=torch.channels_last), latents)
+        return refiner_loss(refined.float(), target).mean()
 
     def sheet() -> None:
-        coarse, target = feed.batch(12)
-        averaged = Refiner()
+        latents, coarse, target = feed.batch(12)
+        averaged = Refiner(components)
         averaged.load_state_dict(loop.ema_state())
         with torch.no_grad():
-            refined = averaged.eval()(coarse)
+            refined = averaged.eval()(coarse, latents)
         rows = [nn.functional.interpolate(coarse, scale_factor=SCALE), refined, target]
         strips = [_on_white(row) for row in rows]
         Image.fromarray(np.concatenate(strips)).save(out / "refined.png")
@@ -212,7 +270,7 @@ def keep_refiner(refiner: Refiner, out: Path) -> None:
 def refiner_config(minutes: float) -> LoopConfig:
     """The loop settings the shipped refiner was trained with."""
     return replace(
-        LoopConfig(minutes=minutes), learning_rate=6e-4, ema_decay=0.998, warmup_steps=100
+        LoopConfig(minutes=minutes), learning_rate=8e-4, ema_decay=0.998, warmup_steps=150
     )
 
 

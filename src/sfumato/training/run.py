@@ -19,7 +19,7 @@ from sfumato.errors import Cancelled, RequestError, StorageError
 from sfumato.models.catalogue import WEIGHTS, read_sheet
 from sfumato.training.corpus import Corpus, read_corpus, text_vectors
 from sfumato.training.data.pictures import render_pictures
-from sfumato.training.export import averaged_weights
+from sfumato.training.export import averaged_weights, shipped_flow
 from sfumato.training.folder import estimate, prepare_folder
 from sfumato.training.full import FULL_PRESETS, train_full
 from sfumato.training.loop import Loop, LoopConfig
@@ -54,12 +54,12 @@ class Preset:
     net: NetConfig
     batch_size: int
     loop: LoopConfig
-    refiner_share: float = 0.5  # minutes for the refiner, as a share of the flow's
+    refiner_share: float = 1.0  # minutes for the refiner, as a share of the flow's
 
 
 PRESETS = {
     "whole-picture": Preset(
-        summary="what ships: 90 minutes on two CPU cores with bf16, four hours without",
+        summary="what ships: three hours on two CPU cores with bf16, eight without",
         net=NetConfig(),
         batch_size=1024,
         loop=LoopConfig(minutes=90.0),
@@ -131,6 +131,9 @@ def train(
         data = own if own.exists() else prepare_folder(data, own, say=say)
     pictures = len(read_corpus(data).rows)
     say(f"time: {estimate(preset, pictures, device, **budget)}")
+    share = PRESETS[preset].refiner_share if preset in PRESETS and start is None else 0.0
+    if share:
+        say(f"then {100 * share:.0f} % of that time for the refiner")
     if not yes and sys.stdin.isatty() and input("Start? [Y/n] ").strip().lower() in ("n", "no"):
         raise Cancelled("Nothing was started.")
     given = {"data": data, "out": out, "preset": preset, "device": device, "say": say, **budget}
@@ -138,8 +141,7 @@ def train(
         train_full(resume=resume, **given)
         return
     loop = train_whole_picture(start=start, resume=resume, **given)
-    if start is None:
-        share = PRESETS[preset].refiner_share
+    if share:
         refine_run(data=data, out=out, config=refiner_config(loop.seconds / 60 * share), say=say)
 
 
@@ -219,15 +221,14 @@ def refine_run(
     basis.load_state_dict(tensors)
     card = json.loads((out / "run.json").read_text("utf-8"))
 
-    def newest() -> WholePictureNet:
-        network = WholePictureNet(NetConfig(**card["net"]))
-        network.load_state_dict(averaged_weights(out))
-        return network.eval()
-
+    network = WholePictureNet(NetConfig(**card["net"]))
+    network.load_state_dict(averaged_weights(out))
     say("refiner: drawing the pictures at 256 px")
     large = render_pictures(data, 256)
     feed = make_feed(corpus, basis, text_vectors(corpus, out), seed=17)
-    pairs = RefinerFeed(feed, basis, large, corpus.numbers, newest)
+    say("refiner: the flow draws every picture six times")
+    flow = shipped_flow(network.eval())
+    pairs = RefinerFeed(feed, basis, large, corpus.numbers, flow)
     return train_refiner(pairs, out / "refiner", config, say=say)
 
 

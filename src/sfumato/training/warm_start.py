@@ -97,7 +97,7 @@ def load_shipped(folder: Path, styles: list[str]) -> tuple[WholePictureNet, Pict
     decoder["basis"] = np.concatenate(parts)
     basis = PictureBasis(decoder["mean"].size, decoder["scale"].size)
     _fill(basis, decoder)
-    refiner = Refiner()
+    refiner = Refiner(len(basis.scale))
     _fill(
         refiner, {k.removeprefix("refiner."): v for k, v in decoder.items() if k[:8] == "refiner."}
     )
