@@ -14,7 +14,7 @@ from sfumato.errors import RequestError
 from sfumato.models import ModelSpec
 from sfumato.prompt import ParsedPrompt, Room, lay_out, parse_prompt, say_layout
 from sfumato.registry import SAMPLERS, SCHEDULERS, Registry
-from sfumato.request import MAX_SEED, GenerationPlan, GenerationRequest, Part
+from sfumato.request import MAX_SEED, Emblem, GenerationPlan, GenerationRequest, Part
 from sfumato.wording import listed
 
 DEFAULT_SIDE = 1024
@@ -56,19 +56,14 @@ def make_plan(
             "canvas."
         )
     asked_style = parsed.style if request.style is None else _known_style(request.style, spec)
-    suitable = _suitable_styles(parsed, spec, suggest_styles)
-    styles = tuple(asked_style or suitable[seed % len(suitable)] for seed in seeds)
-    if asked_style is None and not set(suitable) & set(spec.default_styles):
-        notes.append(f"{spec.name} was shown this subject only as {listed(suitable)}.")
-    background = (
-        parsed.background if request.background is None else parse_background(request.background)
-    )
-    if background == "opaque":
-        background = parsed.background if parsed.background != "transparent" else "#ffffff"
-    emblem = parsed.emblem
-    if emblem is not None and not parsed.emblem_coloured and background != "transparent":
-        # "app icon of a rocket" on blue means a blue icon, not a square behind another plate
-        emblem, background = replace(emblem, colour=background), "transparent"
+    if asked_style is not None:
+        styles = (asked_style,) * len(seeds)
+    else:
+        suitable = _suitable_styles(parsed, spec, suggest_styles)
+        styles = tuple(suitable[seed % len(suitable)] for seed in seeds)
+        if not set(suitable) & set(spec.default_styles):
+            notes.extend(_say_only_styles(parsed, suitable, spec, suggest_styles))
+    emblem, background = _emblem_and_ground(parsed, request.background)
     parts: tuple[Part, ...] = ()
     if parsed.scene is not None:
         parts = lay_out(parsed.scene, Room.of(width, height, emblem))
@@ -166,7 +161,7 @@ def request_of(plan: GenerationPlan, spec: ModelSpec) -> GenerationRequest:
     }
     # the words may say the ground; a colour beside an emblem's words colours the emblem
     emblems = () if plan.emblem is None else (plan.emblem.colour,)
-    for background in (None, plan.background, *emblems):
+    for background in (None, plan.background, "opaque", *emblems):
         try:
             request = GenerationRequest(**values, background=background)
             made = make_plan(request, spec)
@@ -180,6 +175,19 @@ def request_of(plan: GenerationPlan, spec: ModelSpec) -> GenerationRequest:
         hint="It was edited, or another version drew it. Draw from its prompt instead.",
         code="recipe_unreachable",
     )
+
+
+def refuse_unknown_styles(plan: GenerationPlan, spec: ModelSpec) -> None:
+    """A recipe may come from another version of the model, or have been edited.
+
+    Raises: RequestError: the model has not all of the plan's styles.
+    """
+    unknown = sorted(set(plan.styles) - set(spec.styles))
+    if unknown:
+        raise RequestError(
+            f"The model {spec.name!r} has no style {listed(unknown)}, which the recipe asks for.",
+            hint=f"Draw from its prompt instead, with one of: {', '.join(spec.styles)}.",
+        )
 
 
 def random_seed() -> int:
@@ -241,6 +249,22 @@ def _refuse_what_the_model_lacks(request: GenerationRequest, spec: ModelSpec) ->
         )
 
 
+def _emblem_and_ground(parsed: ParsedPrompt, asked: str | None) -> tuple[Emblem | None, str]:
+    """The emblem, and what lies behind it; ``asked`` is the request's background.
+
+    An emblem without a colour of its own takes the ground's: "app icon of a rocket" on blue means
+    a blue icon, not a square behind another plate. Where all has to be covered, that is white then.
+    """
+    ground = parsed.background if asked is None else parse_background(asked)
+    covered = ground == "opaque"
+    if covered:
+        ground = parsed.background
+    emblem = parsed.emblem
+    if emblem is not None and not parsed.emblem_coloured and ground != "transparent":
+        emblem, ground = replace(emblem, colour=ground), "transparent"
+    return emblem, "#ffffff" if covered and ground == "transparent" else ground
+
+
 def _suitable_styles(
     parsed: ParsedPrompt, spec: ModelSpec, suggest: Callable[[str], tuple[str, ...]] | None
 ) -> tuple[str, ...]:
@@ -252,6 +276,23 @@ def _suitable_styles(
     each = [suggest(thing.subject) for thing in parsed.scene.things]
     votes = Counter(style for styles in each for style in styles)
     return tuple(style for style in votes if votes[style] == max(votes.values()))
+
+
+def _say_only_styles(
+    parsed: ParsedPrompt,
+    suitable: tuple[str, ...],
+    spec: ModelSpec,
+    suggest: Callable[[str], tuple[str, ...]] | None,
+) -> list[str]:
+    """Why the styles are unusual; where only some of the things have no other, nothing.
+
+    ``_say_mixed_styles`` names those then.
+    """
+    if parsed.scene is not None and suggest is not None and len(parsed.scene.things) > 1:
+        if any(set(suggest(thing.subject)) != set(suitable) for thing in parsed.scene.things):
+            return []
+        return [f"{spec.name} was shown these subjects only as {listed(suitable)}."]
+    return [f"{spec.name} was shown this subject only as {listed(suitable)}."]
 
 
 def _say_mixed_styles(

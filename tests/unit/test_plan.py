@@ -224,3 +224,37 @@ def test_an_emblem_without_a_colour_takes_the_grounds() -> None:
     assert both.emblem is not None
     assert both.emblem.colour != "#1d4ed8"
     assert both.background == "#1d4ed8"
+
+
+def test_an_opaque_picture_of_an_emblem_has_a_ground() -> None:
+    badge = plan_for("lion badge", background="opaque")
+    assert (badge.emblem, badge.background) == (plan_for("lion badge").emblem, "#ffffff")
+    icon = plan_for("app icon of a rocket on blue", background="opaque")
+    assert icon.emblem == plan_for("app icon of a rocket on blue").emblem
+    assert icon.background == "#ffffff"
+    circle = plan_for("a rocket on a yellow circle, black background", background="opaque")
+    assert circle.background == "#000000"
+
+
+def test_nobody_looks_for_a_style_where_one_is_asked_for() -> None:
+    def suggest(subject: str) -> tuple[str, ...]:
+        raise AssertionError(subject)
+
+    request = GenerationRequest(prompt="an anvil", style="striped", num_images=2)
+    assert make_plan(request, SPEC, suggest_styles=suggest).styles == ("striped", "striped")
+
+
+def test_a_style_of_some_things_is_not_said_to_be_that_of_all() -> None:
+    spec = replace(fake.spec(), default_styles=("flat",))
+    shown = {"anvil": ("striped",), "fox": ("flat",), "owl": ("striped",)}
+
+    def notes(prompt: str) -> str:
+        request = GenerationRequest(prompt=prompt, seed=0)
+        plan = make_plan(request, spec, suggest_styles=lambda subject: shown[subject])
+        return " ".join(note for note in plan.notes if "shown" in note)
+
+    assert notes("three anvils") == "fake was shown this subject only as striped."
+    assert notes("an anvil and an owl") == "fake was shown these subjects only as striped."
+    assert notes("an anvil, an owl and a fox") == (
+        "fake was shown “fox” only as flat: it may not match the others as striped."
+    )
