@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,8 +22,8 @@ from sfumato.errors import Cancelled
 from sfumato.files import WriteOptions, save_image
 from sfumato.finish import assemble, finish
 from sfumato.models import Conditioning, DiffusionModel, DirectModel, Model, Sketch
-from sfumato.parallel import in_order
-from sfumato.plan import make_plan
+from sfumato.parallel import collect, in_order
+from sfumato.plan import make_plan, refuse_unknown_styles
 from sfumato.request import (
     Event,
     GeneratedImage,
@@ -51,6 +50,7 @@ def generate(
     on_event: OnEvent | None = None,
     on_image: Callable[[GeneratedImage], None] | None = None,
     stop: threading.Event | None = None,
+    keep_images: bool = True,
     **options: Any,
 ) -> GenerationResult:
     """Draw what was asked and return the pictures; nothing is written to disk.
@@ -60,6 +60,7 @@ def generate(
         on_event: called with progress, from the thread that draws.
         on_image: called with each picture, in order, as soon as it is finished.
         stop: set it from another thread and drawing ends after the current step.
+        keep_images: False leaves them out of the result, which then takes no memory.
         options: fields of ``GenerationRequest`` (``seed=7``, ``num_images=4``, ...).
 
     Raises:
@@ -71,7 +72,8 @@ def generate(
     tell = on_event or (lambda event: None)
     model, plan, threads = _begin(prompt, options, tell)
     loaded = time.perf_counter()
-    images = _collect(_draw_all(_draw_one, plan, model, tell, stop, threads), on_image)
+    drawing = _draw_all(_draw_one, plan, model, tell, stop, threads)
+    images = collect(drawing, on_image, keep_images)
     ended = time.perf_counter()
     timings = {"load": loaded - started, "draw": ended - loaded, "total": ended - started}
     return GenerationResult(images=tuple(images), plan=plan, timings=timings)
@@ -113,7 +115,7 @@ def sketch(
     """``generate`` up to the model's own pixels, about a quarter of the work; same options."""
     tell = on_event or (lambda event: None)
     model, plan, threads = _begin(prompt, options, tell)
-    return _collect(_draw_all(_sketch_one, plan, model, tell, stop, threads), on_sketch)
+    return collect(_draw_all(_sketch_one, plan, model, tell, stop, threads), on_sketch)
 
 
 def load(model: str | None = None) -> Model:
@@ -129,6 +131,7 @@ def _begin(
     model = models.load(request.model)
     tell(Event(kind="loaded"))
     if isinstance(request, GenerationPlan):
+        refuse_unknown_styles(request, model.spec)
         return model, request, None
     plan = make_plan(request, model.spec, model.fingerprint(), model.suggest_styles)
     return model, plan, request.threads
@@ -234,13 +237,3 @@ def _draw_all(
         tasks.append(partial(draw, alone, index, model, conds, guarded))
     guarded(Event(kind="encoded"))
     yield from in_order(tasks, min(len(tasks), threads or os.cpu_count() or 1), abandoned)
-
-
-def _collect(drawing: Generator[T, None, None], on_each: Callable[[T], None] | None) -> list[T]:
-    drawn = []
-    with closing(drawing):  # an error in ``on_each`` ends the other threads too
-        for one in drawing:
-            drawn.append(one)
-            if on_each is not None:
-                on_each(one)
-    return drawn

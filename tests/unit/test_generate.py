@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -248,6 +250,28 @@ def test_bad_options_are_refused(
 def test_a_request_takes_no_unknown_option_either() -> None:
     with pytest.raises(RequestError, match="no option called sede"):
         sfumato.generate(GenerationRequest(prompt="fox", **SMALL), sede=7)
+
+
+def test_a_plan_of_styles_that_the_model_lacks_is_refused() -> None:
+    plan = draw(num_images=2).plan
+    edited = replace(plan, styles=(plan.styles[0], "baroque"))
+    with pytest.raises(RequestError, match="'fake' has no style baroque"):
+        sfumato.generate(edited)
+
+
+def test_pictures_that_nobody_keeps_are_freed_one_by_one() -> None:
+    alive: list[weakref.ref[NDArray[np.uint8]]] = []
+    most = 0
+
+    def see(image: GeneratedImage) -> None:
+        nonlocal most
+        alive.append(weakref.ref(image.pixels))
+        most = max(most, sum(one() is not None for one in alive))
+
+    result = draw(num_images=6, threads=1, on_image=see, keep_images=False)
+    assert (len(alive), result.images) == (6, ())
+    assert most <= 2
+    assert len(draw(num_images=2, on_image=see).images) == 2
 
 
 def test_a_plan_takes_no_options() -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -68,6 +69,23 @@ def test_an_error_tells_the_others_to_end() -> None:
 
     with pytest.raises(BackendError, match="broken"):
         list(in_order([fails, goes_on], 2, abandoned))
+
+
+def test_memory_does_not_grow_with_the_number_of_tasks() -> None:
+    class Picture:
+        pass
+
+    alive: weakref.WeakSet[Picture] = weakref.WeakSet()
+
+    def task() -> Picture:
+        picture = Picture()
+        alive.add(picture)
+        return picture
+
+    most = 0
+    for _ in in_order([task] * 40, 2, threading.Event()):
+        most = max(most, len(alive))
+    assert most <= 10  # those under way, those that wait their turn, and the one in hand
 
 
 def test_closing_tells_the_others_to_end() -> None:

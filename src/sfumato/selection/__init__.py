@@ -100,6 +100,7 @@ def choose_pictures(
     on_event: OnEvent | None = None,
     on_image: OnChosen | None = None,
     stop: threading.Event | None = None,
+    keep_images: bool = True,
     **options: Any,
 ) -> SelectionResult:
     """Choose every picture of a request by ``rules``; nothing is written to disk.
@@ -109,6 +110,7 @@ def choose_pictures(
         on_event: as in ``generate``; ``sketched`` counts the sketches of a picture.
         on_image: called with each chosen picture, in order, as soon as it is chosen.
         stop: set it and every picture under way ends with the best it has.
+        keep_images: False leaves them out of the result, which then takes no memory.
         options: fields of ``GenerationRequest``.
 
     Raises:
@@ -145,17 +147,19 @@ def choose_pictures(
         stride = count * rules.best_of
         return choose_one(own, rules, stride=stride, on_event=guarded, stop=stop)
 
-    images, choices = [], []
+    images, plans, choices = [], [], []
     tasks = [partial(draw, index) for index in range(count)]
     with closing(in_order(tasks, workers, abandoned)) as drawing:
         for index, (image, choice) in enumerate(drawing):
-            images.append(replace(image, index=index))
+            plans.append(image.plan)
             choices.append(choice)
+            image = replace(image, index=index)
+            if keep_images:
+                images.append(image)
             if on_image is not None:
-                on_image(images[-1], choice)
+                on_image(image, choice)
     if any(choice.stopped for choice in choices):
         raise _cancelled()
-    plans = [image.plan for image in images]
     ended = perf_counter()
     return SelectionResult(
         images=tuple(images),
