@@ -78,6 +78,7 @@ def test_ctrl_c_in_a_batch_and_going_on(start: Start, run: Run, folder: Path) ->
     rows = [f"a fox number {number}" for number in range(24)]
     (folder / "p.txt").write_text("\n".join(rows), "utf-8")
     args = ("--from", "p.txt", "-o", "out", "--model", "fake", "--size", "256", "--steps", "150")
+    args += ("--best-of", "1")  # one drawing each, so that the interruption falls between them
     process = start(*args, "--json")
     first_line(process)
     process.send_signal(signal.SIGINT)

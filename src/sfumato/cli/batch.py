@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sfumato.cli.main import say_error
 from sfumato.cli.manifest import Manifest, Record, digest_file, digest_text
-from sfumato.cli.params import lone_ranker, make_request, make_rules
+from sfumato.cli.params import chooses_unasked, lone_ranker, make_request, make_rules
 from sfumato.cli.preview import show_preview
 from sfumato.cli.session import CHOOSING_GRACE, Session
 from sfumato.errors import Cancelled, SfumatoError, StorageError
@@ -136,7 +136,7 @@ def _plan_jobs(
             if row.error is not None:
                 raise row.error
             cells = {**common, **row.cells}
-            if all(cells.get(name) is None for name in _CHOOSING):
+            if all(cells.get(name) is None for name in _CHOOSING) and not chooses_unasked(cells):
                 cells["ranker"] = None  # meant for the other rows
             request = make_request(cells)
             rules = make_rules(cells)
@@ -165,7 +165,7 @@ def _plan_jobs(
                     line=row.line,
                     row=f"{digest}-{seen[digest]}",
                     request=alone,
-                    rules=None if rules is None or rules.is_plain else rules,
+                    rules=rules,
                     stride=request.num_images * sketches,
                     format=cells.get("format"),
                     output=cells.get("output"),

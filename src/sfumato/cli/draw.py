@@ -115,7 +115,7 @@ def draw(
     prompts = _prompts(words, source)
     if source is None and len(prompts) == 1:
         request = params.make_request({**options, "prompt": prompts[0][1]})
-        rules = _rules(request, options)
+        rules = params.make_rules(options)
         write = _write_options(format_, no_metadata)
         if output == "-":
             _draw_to_stdout(request, rules, write, reporter)
@@ -186,16 +186,6 @@ def _write_options(format_: str | None, no_metadata: bool) -> WriteOptions:
     return WriteOptions(format=format_, metadata=not no_metadata)
 
 
-def _rules(request: GenerationRequest, options: dict[str, Any]) -> Rules | None:
-    """How to choose; without any wish, among a few sketches where the seed is left to us."""
-    rules = params.make_rules(options)
-    if rules is None and request.seed is None:
-        from sfumato.selection import DEFAULT_SKETCHES, Rules
-
-        rules = Rules(best_of=DEFAULT_SKETCHES)
-    return None if rules is None or rules.is_plain else rules
-
-
 def _draw(
     request: GenerationRequest,
     rules: Rules | None,
@@ -220,6 +210,7 @@ def _draw(
                 on_event=session.on_event,
                 on_image=lambda image: keep(session, image, None),
                 stop=session.stop,
+                keep_images=False,
             )
         else:
             choose_pictures(
@@ -228,6 +219,7 @@ def _draw(
                 on_event=session.on_event,
                 on_image=partial(keep, session),
                 stop=session.stop,
+                keep_images=False,
             )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -158,8 +159,9 @@ class ModelOrCheckpoint(_ParamType):
         names = {*MODELS.names(), *PICTURE_TEXT_MODELS.names()}
         if wanted.lower() in names:
             return wanted.lower()
-        if Path(wanted).exists():
-            return wanted
+        with suppress(OSError):  # longer than a name can be, say
+            if Path(wanted).exists():
+                return wanted
         raise ModelError(
             f"There is no model called {wanted!r}.",
             hint=f"Choose one of: {', '.join(sorted(names))}; or the path of a checkpoint.",
@@ -251,24 +253,39 @@ def make_request(options: Mapping[str, Any]) -> GenerationRequest:
 
 
 def make_rules(options: Mapping[str, Any]) -> Rules | None:
-    """How to choose among pictures, as options (or the cells of a row) ask; None: nothing asked.
+    """How to choose among pictures, as options (or the cells of a row) ask; None: one drawing.
 
     Raises: RequestError: a value is out of range, or ``ranker`` has nothing to compare.
     """
     best_of, retry, budget, ranker = (
         options.get(name) for name in ("best_of", "retry", "budget", "ranker")
     )
-    if best_of is retry is budget is ranker is None:
+    unasked = chooses_unasked(options)
+    if best_of is retry is budget is ranker is None and not unasked:
         return None
-    from sfumato.selection import MAX_RETRIES, Rules
+    from sfumato.selection import DEFAULT_SKETCHES, MAX_RETRIES, Rules
 
+    if unasked:
+        best_of = DEFAULT_SKETCHES
     if retry is None:
         retry = 0 if budget is None else MAX_RETRIES
     best_of = 1 if best_of is None else best_of
     rules = Rules(best_of=best_of, retry=retry, budget=budget, ranker=ranker)
     if rules.is_plain and ranker is not None:
         raise lone_ranker()
-    return rules
+    return None if rules.is_plain else rules
+
+
+def chooses_unasked(options: Mapping[str, Any]) -> bool:
+    """Whether a picture is the best of a few sketches though nobody said so.
+
+    That is where the seed is left to us and nothing else says how to choose.
+    """
+    if any(options.get(name) is not None for name in ("seed", "best_of", "retry", "budget")):
+        return False
+    from sfumato.selection import DEFAULT_SKETCHES
+
+    return DEFAULT_SKETCHES > 1
 
 
 def lone_ranker() -> RequestError:

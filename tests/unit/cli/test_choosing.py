@@ -76,7 +76,7 @@ def test_a_chosen_picture_can_go_to_stdout(draw: Sfumato) -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("--ranker", "fake"), "only one"),
+        (("--seed", "5", "--ranker", "fake"), "only one"),
         (("--best-of", "1", "--ranker", "fake"), "only one"),
         (("--best-of", "65"), "from 1 to 64"),
         (("--retry", "-1"), "from 0 to 100"),
@@ -108,7 +108,17 @@ def test_a_prompt_without_a_seed_may_be_chosen_by_default(
     assert "best of 2" in draw("a red panda", "--best-of", "2").text
     batch = draw("-", "-o", "batch/", stdin=b"a fox\na cat\n")
     assert batch.code == 0
-    assert "best of" not in batch.text
+    assert batch.text.count("best of 3") == 2
+    seeded = draw("-", "-o", "seeded/", "--seed", "5", stdin=b"a fox\na cat\n")
+    assert "best of" not in seeded.text
+
+
+def test_a_ranker_alone_ranks_the_sketches_of_the_default(draw: Sfumato) -> None:
+    outcome = draw("a red panda", *FAKE)
+    assert outcome.code == 0, outcome.err
+    assert f"best of {selection.DEFAULT_SKETCHES}" in outcome.text
+    rows = draw("-", "-o", "batch/", *FAKE, stdin=b"a fox\na cat\n")
+    assert rows.text.count(f"best of {selection.DEFAULT_SKETCHES}") == 2
 
 
 # ---------------------------------------------------------------- batches
@@ -127,7 +137,7 @@ def test_rows_choose_for_themselves(draw: Sfumato, folder: Path) -> None:
 
 
 def test_a_ranker_for_rows_that_choose_nothing_is_refused(draw: Sfumato, folder: Path) -> None:
-    (folder / "rows.csv").write_text("prompt,best_of\na fox,\na cat,1\n", "utf-8")
+    (folder / "rows.csv").write_text("prompt,best_of,seed\na fox,,5\na cat,1,\n", "utf-8")
     outcome = draw("--from", "rows.csv", "-o", "out/", *FAKE)
     assert outcome.code == 2
     assert "only one" in outcome.err
@@ -203,6 +213,7 @@ def test_a_budget_alone_tries_until_it_is_over() -> None:
     rules = params.make_rules({"budget": 20.0})
     assert rules is not None
     assert (rules.retry, rules.budget) == (selection.MAX_RETRIES, 20.0)
-    assert params.make_rules({}) is None
+    assert params.make_rules({"seed": 5}) is None
+    assert params.make_rules({"best_of": 1}) is None
     with pytest.raises(RequestError, match="only one"):
-        params.make_rules({"ranker": "fake"})
+        params.make_rules({"ranker": "fake", "seed": 5})
