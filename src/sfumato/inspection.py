@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sfumato.checks import Earlier, Look, check_one
+from sfumato.checks import Earlier, Look, check_one, require_extras, why_skipped
 from sfumato.errors import RequestError, SfumatoError
 from sfumato.files import read_recipe
 from sfumato.pictures import open_picture
 from sfumato.registry import CHECKS
 from sfumato.request import Finding, GenerationPlan
 
-__all__ = ["Inspected", "check", "check_files", "chosen_checks", "open_look"]
+__all__ = ["Inspected", "check", "check_files", "chosen_checks", "open_look", "unchecked"]
 
 _WITHOUT_ALPHA = frozenset({"jpeg", "bmp"})
 _AHEAD = 4  # pictures that wait decoded
@@ -54,13 +54,20 @@ def check(
         checks: names of the checks to run; None: the default ones (``sfumato check --list``).
 
     Raises:
-        RequestError: not a picture, or there is no such check.
+        RequestError: not a picture, there is no such check, or one that was named has nothing to
+            hold the picture against.
+        MissingExtraError: a check that was named needs a package that is not installed.
         StorageError: the file cannot be read.
     """
+    require_extras(checks or ())
     if isinstance(picture, np.ndarray):
         look = Look(_as_rgba(picture), prompt=prompt)
     else:
         look = open_look(Path(picture), prompt)
+    for name, why in unchecked(look, checks or ()).items():
+        raise RequestError(
+            f"The check {name!r} {why}.", hint="Give prompt=, or leave the check out."
+        )
     return check_one(look, checks)
 
 
@@ -95,14 +102,30 @@ def check_files(
 def chosen_checks(only: Sequence[str], skip: Sequence[str]) -> tuple[str, ...] | None:
     """The checks to run: those in ``only`` or else the default ones, without those in ``skip``.
 
-    None where neither says anything. Raises: RequestError: there is no such check.
+    None where neither says anything.
+
+    Raises: RequestError: there is no such check, or none is left; MissingExtraError: one of
+        ``only`` needs a package that is not installed.
     """
-    for name in (*only, *skip):
+    for name in skip:
         CHECKS.get(name)
+    require_extras(name for name in only if name not in skip)
     if not only and not skip:
         return None
     default = [entry.name for entry in CHECKS if "opt-in" not in entry.capabilities]
-    return tuple(name for name in (only or default) if name not in skip)
+    chosen = tuple(name for name in dict.fromkeys(only or default) if name not in skip)
+    if not chosen:
+        raise RequestError("No check is left to run.", hint="Skip fewer of them.")
+    return chosen
+
+
+def unchecked(look: Look, names: Iterable[str]) -> dict[str, str]:
+    """Which of the checks called ``names`` this picture gives nothing to hold against, and why.
+
+    Raises: RequestError: there is no such check.
+    """
+    why = {name: why_skipped(CHECKS.get(name), look, named=True) for name in names}
+    return {name: reason for name, reason in why.items() if reason}
 
 
 def _opened(

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 import sfumato
-from sfumato.errors import RequestError, StorageError
+from sfumato.errors import MissingExtraError, RequestError, StorageError
 from sfumato.inspection import check, check_files, chosen_checks
 from sfumato.registry import CHECKS
 
@@ -119,6 +119,19 @@ class TestCheckFiles:
         (found,) = check_files([path], checks=["opaque_ground"])
         assert found.format == "jpeg" and found.findings == ()
         assert found.look is not None and found.look.plan is not None
+
+
+class TestNamed:
+    def test_a_check_that_has_nothing_to_go_by_is_refused(self) -> None:
+        pixels = np.full((64, 64, 3), 200, np.uint8)
+        with pytest.raises(RequestError, match="'wrong_colour' needs the words"):
+            check(pixels, checks=["wrong_colour"])
+        check(pixels, checks=["wrong_colour"], prompt="a grey square")
+
+    def test_a_check_without_its_package_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sfumato.checks.find_spec", lambda name: None)
+        with pytest.raises(MissingExtraError, match="'ocr'"):
+            check(np.full((64, 64, 3), 200, np.uint8), checks=["stray_lettering"])
 
 
 class TestChosen:

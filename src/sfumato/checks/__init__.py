@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from sfumato.checks.copies import Earlier
 from sfumato.checks.look import Asked, Look
 from sfumato.checks.pieces import of_each
+from sfumato.errors import MissingExtraError
 from sfumato.registry import CHECKS, Entry
 from sfumato.request import Finding, GenerationPlan
 
@@ -38,6 +39,7 @@ __all__ = [
     "Look",
     "check_one",
     "check_pictures",
+    "require_extras",
     "run_checks",
     "why_skipped",
 ]
@@ -92,13 +94,22 @@ def check_one(
     return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
 
 
+def require_extras(names: Iterable[str]) -> None:
+    """Whoever names a check means it to run.
+
+    Raises: RequestError: there is no such check; MissingExtraError: one's package is missing.
+    """
+    for entry in map(CHECKS.get, names):
+        if _missing_modules(entry):
+            raise MissingExtraError(f"The check {entry.name!r}", entry.details["extra"])
+
+
 def why_skipped(entry: Entry, look: Look | None = None, *, named: bool = False) -> str:
     """Why a check does not run, as half a sentence; "" when it does.
 
     Without ``look`` only what holds for every picture counts. ``named``: asked for by name.
     """
-    missing = [name for name in entry.details.get("modules", ()) if find_spec(name) is None]
-    if missing:
+    if _missing_modules(entry):
         return f"needs pip install 'sfumato[{entry.details['extra']}]'"
     if "opt-in" in entry.capabilities and not named:
         return "to be named"
@@ -109,3 +120,7 @@ def why_skipped(entry: Entry, look: Look | None = None, *, named: bool = False) 
     if "prompt" in entry.capabilities and look.asked is None:
         return "needs the words that the picture should show"
     return ""
+
+
+def _missing_modules(entry: Entry) -> bool:
+    return any(find_spec(name) is None for name in entry.details.get("modules", ()))

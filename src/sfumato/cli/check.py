@@ -15,7 +15,7 @@ from sfumato.cli.info import printable
 from sfumato.cli.main import say_error
 from sfumato.cli.reading import MOST_SAID, expanded, print_object
 from sfumato.cli.target import make_folder
-from sfumato.errors import StorageError
+from sfumato.errors import RequestError, StorageError
 from sfumato.wording import counted
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ Examples:
   sfumato check fox.png --prompt "a red fox" --json
   sfumato check icons/ --only blur,halo --overlay found/
 \b
-Exit codes: 0 all is well, 1 something at or above --fail-on was found, 6 some files could not be
-read (whatever was found in the others).
+Exit codes: 0 all is well, 1 something at or above --fail-on was found, 2 a check named with --only
+had nothing to hold a picture against, 6 some files could not be read (whatever was found in the
+others).
 """
 
 
@@ -77,23 +78,32 @@ def check(
         raise click.UsageError("--quiet and --json exclude each other.")
     if not files:
         raise click.UsageError("Name pictures or folders, or give --list.")
-    from sfumato.inspection import check_files, chosen_checks
+    from sfumato.inspection import check_files, chosen_checks, unchecked
 
-    names = chosen_checks(_names(only), _names(skip))
+    asked = _names(only)
+    names = chosen_checks(asked, _names(skip))
+    meant = names if asked and names is not None else ()
     folder = None if overlay is None else make_folder(Path(overlay))
     counts: Counter[str] = Counter()
     for found in check_files(expanded(files), prompt=prompt, checks=names):
         painted = None if folder is None else _paint(found, folder)
+        left_out = {} if found.look is None else unchecked(found.look, meant)
         counts[_verdict(found, fail_on)] += 1
+        counts["unchecked"] += bool(left_out)
         if as_json:
-            print_object(describe(found, painted))
+            print_object(describe(found, painted, left_out))
         else:
-            _say(found, painted, counts["unread"], quiet, fail_on)
+            _say(found, painted, left_out, counts["unread"], quiet, fail_on)
     _end(counts, quiet or as_json)
 
 
-def describe(found: Inspected, painted: Path | None) -> dict[str, Any]:
-    """One picture and everything found in it as plain JSON types."""
+def describe(
+    found: Inspected, painted: Path | None, left_out: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """One picture and everything found in it as plain JSON types.
+
+    ``left_out``: the named checks that could not run, each with the reason.
+    """
     if found.look is None:
         assert found.error is not None
         return {"path": str(found.path), "error": found.error.one_line()}
@@ -105,6 +115,7 @@ def describe(found: Inspected, painted: Path | None) -> dict[str, Any]:
         "recipe": found.look.plan is not None,
         "prompt": None if found.look.asked is None else found.look.asked.prompt,
         "findings": [asdict(finding) for finding in found.findings],
+        "not_checked": left_out or {},
         "overlay": None if painted is None else str(painted),
     }
 
@@ -119,15 +130,24 @@ def _verdict(found: Inspected, fail_on: str) -> str:
     return "failed" if worst >= LEVELS.index(fail_on) else "passed"
 
 
-def _say(found: Inspected, painted: Path | None, unread: int, quiet: bool, fail_on: str) -> None:
+def _say(
+    found: Inspected,
+    painted: Path | None,
+    left_out: dict[str, str],
+    unread: int,
+    quiet: bool,
+    fail_on: str,
+) -> None:
     if found.error is not None:
         if unread <= MOST_SAID:
             say_error(found.error.one_line())
         return
-    if quiet and _verdict(found, fail_on) == "passed":
+    if quiet and _verdict(found, fail_on) == "passed" and not left_out:
         return
     name = printable(str(found.path))
-    click.echo(name if found.findings else f"{name}: nothing found")
+    click.echo(name if found.findings or left_out else f"{name}: nothing found")
+    for check_, why in left_out.items():
+        click.echo(f"  not checked: {check_} {why}")
     for finding in found.findings:
         click.echo(f"  {finding.severity}: {finding.message} [{finding.check}]")
     if painted is not None:
@@ -141,6 +161,7 @@ def _end(counts: Counter[str], silent: bool) -> None:
     total = counts["passed"] + counts["failed"]
     if not silent and total + counts["unread"] != 1:
         parts = [f"{counted(total, 'picture')} checked", f"{counts['failed']} failed"]
+        parts += [f"{counts['unchecked']} not for all"] if counts["unchecked"] else []
         parts += [f"{counts['unread']} unreadable"] if counts["unread"] else []
         click.echo(" · ".join(parts))
     context = click.get_current_context()
@@ -148,6 +169,8 @@ def _end(counts: Counter[str], silent: bool) -> None:
         context.exit(StorageError.exit_code)
     if counts["failed"]:
         context.exit(FOUND)
+    if counts["unchecked"]:
+        context.exit(RequestError.exit_code)
 
 
 def _paint(found: Inspected, folder: Path) -> Path | None:
@@ -192,4 +215,9 @@ def _print_checks(as_json: bool) -> None:
 
 
 def _names(text: str | None) -> Sequence[str]:
-    return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise click.UsageError("Name at least one check, or leave the option out.")
+    return names

@@ -76,6 +76,7 @@ def test_json(sfumato: Sfumato, good: Path, cut: Path) -> None:
         "recipe": False,
         "prompt": None,
         "findings": [],
+        "not_checked": {},
         "overlay": None,
     }
     assert [one["check"] for one in second["findings"]] == ["clipped", "off_centre"]
@@ -87,7 +88,6 @@ def test_json(sfumato: Sfumato, good: Path, cut: Path) -> None:
 
 def test_the_prompt_is_what_it_is_held_against(sfumato: Sfumato, good: Path) -> None:
     call = ("check", "good.png", "--only", "wrong_colour")
-    assert sfumato(*call).code == 0
     assert sfumato(*call, "--prompt", "a red square").code == 0
     outcome = sfumato(*call, "--prompt", "a blue square")
     assert outcome.code == 1 and "Asked for blue" in outcome.text
@@ -154,6 +154,8 @@ def test_the_list_names_every_check_and_its_needs(sfumato: Sfumato) -> None:
     [
         ("check",),
         ("check", "good.png", "--only", "nope"),
+        ("check", "good.png", "--only", ","),
+        ("check", "good.png", "--only", "blur", "--skip", "blur"),
         ("check", "good.png", "-q", "--json"),
         ("check", "good.png", "--fail-on", "sometimes"),
     ],
@@ -161,3 +163,26 @@ def test_the_list_names_every_check_and_its_needs(sfumato: Sfumato) -> None:
 def test_mistakes_are_refused(sfumato: Sfumato, good: Path, call: tuple[str, ...]) -> None:
     outcome = sfumato(*call)
     assert outcome.code == 2 and len(outcome.err.splitlines()) == 1
+
+
+def test_a_named_check_that_cannot_run_is_no_clean_verdict(sfumato: Sfumato, good: Path) -> None:
+    call = ("check", "good.png", "--only", "clipped,wrong_colour")
+    why = "needs the words that the picture should show"
+    outcome = sfumato(*call)
+    assert outcome.code == 2
+    assert outcome.text == f"good.png\n  not checked: wrong_colour {why}\n"
+    assert sfumato(*call, "-q").text == outcome.text
+    (found,) = sfumato(*call, "--json").objects
+    assert (found["findings"], found["not_checked"]) == ([], {"wrong_colour": why})
+    assert sfumato(*call, "--prompt", "a red square").text == "good.png: nothing found\n"
+    assert sfumato("check", "good.png", "--skip", "blur,illegible").code == 0  # named by nobody
+
+
+def test_a_named_check_without_its_package_is_refused(
+    sfumato: Sfumato, good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sfumato.checks.find_spec", lambda name: None)
+    outcome = sfumato("check", "good.png", "--only", "clipped,malformed_face")
+    assert outcome.code == 4
+    assert "The check 'malformed_face' needs" in outcome.err and "sfumato[faces]" in outcome.err
+    assert sfumato("check", "good.png", "--skip", "clipped").code == 0
