@@ -17,7 +17,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from sfumato.errors import ModelError, RequestError, SfumatoError
+from sfumato.errors import ModelError, RequestError, SfumatoError, StorageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,26 +127,68 @@ class Registry:
         self._scanned = True  # last: a second thread rather scans again than sees half of them
 
 
+def data_folder() -> Path:
+    """Where sfumato keeps what is a person's own: ``$XDG_DATA_HOME/sfumato``.
+
+    Raises: StorageError: nobody can say where that is.
+    """
+    return _own_folder("XDG_DATA_HOME", ".local/share")
+
+
+def cache_folder() -> Path:
+    """Where sfumato keeps what it can make again: ``$XDG_CACHE_HOME/sfumato``.
+
+    Raises: StorageError: nobody can say where that is.
+    """
+    return _own_folder("XDG_CACHE_HOME", ".cache")
+
+
+def _own_folder(variable: str, usual: str) -> Path:
+    chosen = os.environ.get(variable)
+    if chosen:
+        return Path(chosen) / "sfumato"
+    try:
+        return Path.home() / usual / "sfumato"
+    except RuntimeError:  # a container without HOME, whose user has no entry in passwd
+        raise StorageError(
+            "Nothing says where your home folder is.",
+            hint=f"Set HOME, or {variable} to a folder that may be written to.",
+        ) from None
+
+
 def own_models_folder() -> Path:
-    """Where a person's own models lie, one folder each: ``$XDG_DATA_HOME/sfumato/models``."""
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data) / "sfumato" / "models"
+    """Where a person's own models lie, one folder each: ``$XDG_DATA_HOME/sfumato/models``.
+
+    Raises: StorageError: nobody can say where that is.
+    """
+    return data_folder() / "models"
 
 
 def own_picture_text_folder() -> Path:
-    """Where a person's own picture-text models lie: ``$XDG_DATA_HOME/sfumato/picture-text``."""
-    return own_models_folder().with_name("picture-text")
+    """Where a person's own picture-text models lie: ``$XDG_DATA_HOME/sfumato/picture-text``.
+
+    Raises: StorageError: nobody can say where that is.
+    """
+    return data_folder() / "picture-text"
+
+
+def _sheets(folder: Callable[[], Path]) -> list[Path]:
+    """The sheets of the models in a folder; none where nobody can say where it is."""
+    try:
+        return sorted(folder().glob("*/model.json"))
+    except StorageError:
+        return []
 
 
 def _own_models() -> Iterator[Entry]:
     """An entry for each folder that ``sfumato train export`` wrote."""
-    for sheet in sorted(own_models_folder().glob("*/model.json")):
+    for sheet in _sheets(own_models_folder):
         yield Entry(name=sheet.parent.name, target="sfumato.backends.onnx:load", summary="your own")
 
 
 def _own_picture_text() -> Iterator[Entry]:
     """The same for models that were trained with ``sfumato train clip``."""
-    for sheet in sorted(own_picture_text_folder().glob("*/model.json")):
+    for sheet in _sheets(own_picture_text_folder):
         yield Entry(name=sheet.parent.name, target="sfumato.clip.sguardo:load", summary="your own")
 
 

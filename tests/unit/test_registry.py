@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sfumato.errors import ModelError, RequestError
+from sfumato.errors import ModelError, RequestError, StorageError
 from sfumato.registry import (
     CHECKS,
     MODELS,
@@ -17,6 +17,8 @@ from sfumato.registry import (
     WRITERS,
     Entry,
     Registry,
+    cache_folder,
+    data_folder,
     own_models_folder,
 )
 
@@ -157,3 +159,22 @@ def test_a_folder_named_like_a_built_in_model_is_not_it() -> None:
     for name in built_in:
         make_own(name)
     assert {entry.name: entry for entry in MODELS} == built_in
+
+
+def test_without_a_home_there_are_no_own_models_and_no_own_folders(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", unknown)
+    assert "chiaro" in MODELS.names()
+    with pytest.raises(ModelError, match="no model called"):
+        MODELS.get("nobody")
+    with pytest.raises(StorageError, match="home folder") as caught:
+        data_folder()
+    assert "XDG_DATA_HOME" in caught.value.hint
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "sfumato"

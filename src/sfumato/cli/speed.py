@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sfumato.errors import StorageError
+from sfumato.registry import cache_folder
+
 if TYPE_CHECKING:
     from sfumato.clip import PictureTextModel, PictureTextSpec
     from sfumato.models import ModelSpec
@@ -120,24 +123,23 @@ def _looking_key(spec: PictureTextSpec) -> str:
 
 
 def _speed_file() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "sfumato" / "speed.json"
+    return cache_folder() / "speed.json"
 
 
 def _read_speeds() -> dict[str, Any]:
     try:
         values = json.loads(_speed_file().read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}  # never measured, or a cache that somebody damaged: measure again
+    except (OSError, ValueError, StorageError):
+        return {}  # never measured, or a cache that is damaged or has no place: measure again
     return values if isinstance(values, dict) else {}
 
 
 def _remember(key: str, speed: dict[str, Any]) -> None:
     from sfumato.atomic import replacing
 
-    path = _speed_file()
     speeds = {**_read_speeds(), key: speed}
-    with suppress(OSError):  # a cache that cannot be kept is measured again
+    with suppress(OSError, StorageError):  # a cache that cannot be kept is measured again
+        path = _speed_file()
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(speeds, indent=1), "utf-8")

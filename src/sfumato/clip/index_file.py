@@ -6,7 +6,6 @@ a damaged one is set aside. But a file that sfumato did not write is never touch
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from typing import TypeVar
 
 from sfumato.clip.base import PictureTextSpec
 from sfumato.errors import StorageError
+from sfumato.registry import cache_folder
 
 __all__ = ["IndexFile", "own_folder"]
 
@@ -40,9 +40,11 @@ _SCHEMA = (
 
 
 def own_folder() -> Path:
-    """Where indexes lie that nobody named: ``$XDG_CACHE_HOME/sfumato/indexes``."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "sfumato" / "indexes"
+    """Where indexes lie that nobody named: ``$XDG_CACHE_HOME/sfumato/indexes``.
+
+    Raises: StorageError: nobody can say where that is.
+    """
+    return cache_folder() / "indexes"
 
 
 class IndexFile:

@@ -9,7 +9,6 @@ makes the file that ships.
 from __future__ import annotations
 
 import io
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,9 @@ from numpy.typing import NDArray
 from sfumato.atomic import replacing
 from sfumato.clip.base import PictureTextModel
 from sfumato.clip.labels import TEMPLATES, embed_labels
+from sfumato.errors import StorageError
 from sfumato.models.catalogue import WEIGHTS, read_sheet, weight_bytes
+from sfumato.registry import cache_folder
 
 __all__ = [
     "SHIPPED",
@@ -65,14 +66,15 @@ def load_vocabulary(model: PictureTextModel) -> Vocabulary:
     """Every subject's vector in this model's space, from the cache where it is there."""
     names = subject_names()
     file = file_name(model)
-    path = _cache_folder() / file
     stored = _read(SHIPPED / file, names)
-    if stored is None:
+    path = None if stored is not None else _cached(file)
+    if stored is None and path is not None:
         stored = _read(path, names)
     if stored is None:
         stored = embed_labels(names, model, TEMPLATES).astype(np.float16).astype(np.float32)
-        with suppress(OSError):  # a full or read-only disk only costs time
-            write_vectors(path, names, stored)
+        if path is not None:
+            with suppress(OSError):  # a full or read-only disk only costs time
+                write_vectors(path, names, stored)
     return Vocabulary(names, stored)
 
 
@@ -91,9 +93,12 @@ def write_vectors(path: Path, names: tuple[str, ...], vectors: NDArray[np.float3
         np.savez(file, names=np.array("\n".join(names)), vectors=vectors.astype(np.float16))
 
 
-def _cache_folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "sfumato" / "vocabularies"
+def _cached(file: str) -> Path | None:
+    """Where a file is kept between runs; None where there is no place for it."""
+    try:
+        return cache_folder() / "vocabularies" / file
+    except StorageError:
+        return None
 
 
 def _read(path: Path, names: tuple[str, ...]) -> NDArray[np.float32] | None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from sfumato.atomic import LEFTOVERS, replacing, sync_folder, temporary_beside, write_durably
 from sfumato.errors import StorageError
 from sfumato.gallery.identity import is_id, new_id, time_of
+from sfumato.registry import data_folder
 
 MARKER = "sfumato-library.json"
 DATABASE = "library.db"
@@ -34,12 +35,14 @@ _FORMATS = {extension: name for name, extension in EXTENSIONS.items()}
 
 
 def default_folder() -> Path:
-    """``$SFUMATO_LIBRARY``, else ``$XDG_DATA_HOME/sfumato/library``."""
+    """``$SFUMATO_LIBRARY``, else ``$XDG_DATA_HOME/sfumato/library``.
+
+    Raises: StorageError: nobody can say where that is.
+    """
     chosen = os.environ.get("SFUMATO_LIBRARY")
     if chosen:
         return Path(chosen).expanduser()
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data) / "sfumato" / "library"
+    return data_folder() / "library"
 
 
 class Folder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from sfumato.clip.questions import EXAMPLES, Answer, ask
 from sfumato.clip.vocabulary import Vocabulary, load_vocabulary, subject_names
 from sfumato.errors import RequestError
 from sfumato.prompt import parse_prompt
+from sfumato.registry import cache_folder
 
 NAMES = ("red fox", "blue whale", "green frog", "yellow chick")
 
@@ -195,14 +198,29 @@ def test_the_vocabulary_is_embedded_once_and_then_read(monkeypatch: pytest.Monke
 
 
 def test_a_damaged_cache_is_made_again(home: object) -> None:
-    from sfumato.clip import vocabulary as module
-
     model = load("fake")
     first = load_vocabulary(model)
-    (path,) = module._cache_folder().glob("*.npz")
+    (path,) = (cache_folder() / "vocabularies").glob("*.npz")
     path.write_bytes(b"not a cache")
     np.testing.assert_array_equal(load_vocabulary(model).vectors, first.vectors)
     assert path.stat().st_size > 1000
+
+
+def test_nothing_is_cached_where_there_is_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    homeless(monkeypatch)
+    assert "fox" in load_vocabulary(load()).names  # from the package
+    assert "fox" in load_vocabulary(load("fake")).names  # embedded, and not kept
+
+
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container without HOME, whose user has no entry in passwd."""
+
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "SFUMATO_LIBRARY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", unknown)
 
 
 def test_the_vectors_that_ship_are_those_of_the_model_that_ships() -> None:
