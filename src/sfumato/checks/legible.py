@@ -79,9 +79,9 @@ def _ratios(rgb: NDArray[np.uint8], ground: str) -> NDArray[np.float64]:
 def low_contrast(look: Look) -> list[Finding]:
     """The drawing hardly stands out from its own ground."""
     tint = None if look.asked is None else look.asked.tint
-    if not look.grounds:
+    ground = _behind(look)
+    if ground is None:
         return []
-    ground = look.grounds[-1]  # the emblem's where there is one
     if tint is not None and look.drawn_share < _DETAILS and colour_distance(tint, ground) < SHADE:
         return [_faint(f"The drawing was asked for in its ground's colour, {ground}.", 1.0)]
     if not look.has_drawing:
@@ -91,6 +91,14 @@ def low_contrast(look: Look) -> list[Finding]:
         return []
     message = f"The drawing hardly stands out from its ground: contrast {ratio:.2f}:1."
     return [_faint(message, ratio)]
+
+
+def _behind(look: Look) -> str | None:
+    """The colour right behind the drawing: the emblem's, but inside a ring that of the ground."""
+    emblem = None if look.asked is None else look.asked.emblem
+    if emblem is None or emblem.shape == "ring":
+        return look.ground
+    return emblem.colour
 
 
 def _faint(message: str, ratio: float) -> Finding:

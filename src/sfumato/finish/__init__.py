@@ -136,7 +136,8 @@ def _tint_for(layers: Layers, plan: GenerationPlan) -> Tint | None:
     if plan.tint is not None:
         return make_tint(layers.colours, layers.shares, plan.tint, plan.tint_name)
     if plan.emblem is not None and is_glyph(layers.colours, layers.shares):
-        return make_tint(layers.colours, layers.shares, glyph_colour(plan.emblem), None)
+        colour = glyph_colour(plan.emblem, plan.background)
+        return make_tint(layers.colours, layers.shares, colour, None)
     if plan.background != "transparent" and is_glyph(layers.colours, layers.shares):
         return make_tint(layers.colours, layers.shares, opposite(plan.background), None)
     return None

@@ -152,9 +152,14 @@ def _lightness(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.asarray(srgb_to_oklab(colours)[..., 0])
 
 
-def glyph_colour(emblem: Emblem) -> str:
-    """The colour of a one-colour drawing on an emblem: white on dark, nearly black on light."""
-    return _INK if emblem.shape == "ring" else opposite(emblem.colour)
+def glyph_colour(emblem: Emblem, background: str) -> str:
+    """The colour of a one-colour drawing on an emblem: white on dark, nearly black on light.
+
+    Inside a ring it lies on the ground: ``background`` is "transparent" or #rrggbb.
+    """
+    if emblem.shape != "ring":
+        return opposite(emblem.colour)
+    return _INK if background == "transparent" else opposite(background)
 
 
 def opposite(colour: str) -> str:

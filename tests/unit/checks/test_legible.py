@@ -10,6 +10,7 @@ from pictures_to_check import disc, laid_on, owl, plan_of, tinted
 from PIL import Image
 
 from sfumato.checks import Look, colour, drawing, legible
+from sfumato.colours import rgb_of
 from sfumato.request import Emblem
 
 
@@ -52,6 +53,18 @@ class TestLowContrast:
     def test_drawings_that_stand_out(self) -> None:
         assert legible.low_contrast(Look(laid_on(owl(), (255, 255, 255)))) == []
         assert legible.low_contrast(Look(owl())) == []
+
+    def test_inside_a_ring_the_ground_is_what_counts(self) -> None:
+        ring = Emblem(shape="ring", colour="#ffffff")
+        drawn = disc(120, colour="#141414")
+
+        def found(ground: str) -> list[str]:
+            laid = laid_on(drawn, rgb_of(ground))
+            look = Look(laid, plan_of(emblem=ring, background=ground))
+            return [one.check for one in legible.low_contrast(look)]
+
+        assert found("#000000") == ["low_contrast"]
+        assert found("#fcd12a") == []
 
 
 class TestVanishes:

@@ -101,9 +101,11 @@ def test_the_keyline_is_dark_on_a_light_emblem() -> None:
 
 
 def test_a_glyph_takes_the_colour_that_shows() -> None:
-    assert glyph_colour(Emblem(shape="circle", colour="#1d2f63")) == "#ffffff"
-    assert glyph_colour(Emblem(shape="circle", colour="#fcd12a")) != "#ffffff"
-    assert glyph_colour(Emblem(shape="ring", colour="#1d2f63")) != "#ffffff"
+    assert glyph_colour(Emblem(shape="circle", colour="#1d2f63"), "#ffffff") == "#ffffff"
+    assert glyph_colour(Emblem(shape="circle", colour="#fcd12a"), "#000000") != "#ffffff"
+    ring = Emblem(shape="ring", colour="#1d2f63")
+    assert glyph_colour(ring, "transparent") == glyph_colour(ring, "#fcd12a") != "#ffffff"
+    assert glyph_colour(ring, "#000000") == "#ffffff"
 
 
 def test_the_document_is_small_and_says_what_it_should(make_plan: MakePlan) -> None:

@@ -111,6 +111,16 @@ def test_a_black_glyph_turns_white_on_a_dark_emblem(make_plan: MakePlan) -> None
     assert finish([glyph], plan).pixels[128, 128].tolist() == [255, 255, 255, 255]
 
 
+def test_a_black_glyph_turns_white_in_a_ring_on_a_dark_ground(make_plan: MakePlan) -> None:
+    glyph = np.zeros((128, 128, 4), np.uint8)
+    glyph[30:100, 40:90] = (16, 16, 16, 255)
+    ring = Emblem(shape="ring", colour="#ffffff")
+    dark = finish([glyph], make_plan(emblem=ring, background="#000000")).pixels
+    assert dark[128, 128].tolist() == [255, 255, 255, 255]
+    clear = finish([glyph], make_plan(emblem=ring)).pixels
+    assert max(clear[128, 128, :3]) < 64
+
+
 def test_an_orange_drawing_on_orange_gets_a_line_around(face: Pixels, make_plan: MakePlan) -> None:
     plan = make_plan(emblem=Emblem(shape="square", colour="#f58a1f"))
     svg = finish([face], plan).svg
