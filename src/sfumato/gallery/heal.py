@@ -22,6 +22,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     case,
+    delete,
     insert,
     null,
     select,
@@ -53,6 +54,7 @@ _ROWS_OF = {
 }
 # what is in no picture's file
 _SAID = ("trashed_at", "favourite", "rating", "findings", "original_name", "job_id", "job_index")
+_GIVEN_LABELS = ("tag", "collection")  # kinds of labels that a person gives
 
 
 def heal(library: Library) -> Healed:
@@ -280,8 +282,11 @@ def _carry_over(library: Library, aside: Path) -> dict[str, int]:
             numbers[row["number"]] = new[row["id"]]
             said = {"number": new[row["id"]], **_plausible(row)}
             rescued["marks"] += _replace_row(connection, PICTURES, said)
-        for row in _readable(old, "labels"):
-            if row["picture"] in numbers and row["kind"] in ("tag", "collection"):
+        labels, whole = _all_readable(old, "labels")
+        if whole:  # a copy still has those that somebody took away since
+            _forget_labels(connection, list(numbers.values()))
+        for row in labels:
+            if row["picture"] in numbers and row["kind"] in _GIVEN_LABELS:
                 row["picture"] = numbers[row["picture"]]
                 rescued["labels"] += _replace_row(connection, LABELS, row)
         library.index_words(connection, list(new))
@@ -305,6 +310,23 @@ def _readable(old: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
     with suppress(sqlite3.Error):
         for row in old.execute(_ROWS_OF[table]):
             yield dict(row)
+
+
+def _all_readable(old: sqlite3.Connection, table: str) -> tuple[list[dict[str, Any]], bool]:
+    """Those rows, and whether they are all that the table has."""
+    rows: list[dict[str, Any]] = []
+    with suppress(sqlite3.Error):
+        rows.extend(map(dict, old.execute(_ROWS_OF[table])))  # those before an error stay
+        return rows, True
+    return rows, False
+
+
+def _forget_labels(connection: Connection, numbers: Sequence[int]) -> None:
+    """Take away what a person filed these pictures under."""
+    for chunk in chunks(numbers):
+        connection.execute(
+            delete(LABELS).where(LABELS.c.picture.in_(chunk), LABELS.c.kind.in_(_GIVEN_LABELS))
+        )
 
 
 def _plausible(row: dict[str, Any]) -> dict[str, Any]:

@@ -241,3 +241,24 @@ def test_postgresql_has_backups_of_its_own(folder: Path, postgres_url: str, draw
         library.add(draw(seed=1))
         assert back_up(library) is None
     assert not (folder / "backups").exists()
+
+
+def test_labels_that_were_taken_away_do_not_come_back_with_a_copy(folder: Path, draw: Draw) -> None:
+    with Library.open(folder) as library:
+        one = library.add(draw(seed=1)).id
+        library.mark([one], add_tags=["wild", "red"], add_to=["best"])
+        copied(library)
+        library.mark([one], remove_tags=["wild"], remove_from=["best"], add_tags=["new"])
+        library.database.close()
+        # an index tears: the tables are still read to their ends
+        with closing(sqlite3.connect(folder / "library.db")) as opened:
+            (root,) = opened.execute(
+                "SELECT rootpage FROM sqlite_schema WHERE name = 'ix_pictures_file'"
+            ).fetchone()
+            (size,) = opened.execute("PRAGMA page_size").fetchone()
+        data = bytearray((folder / "library.db").read_bytes())
+        data[(root - 1) * size : (root - 1) * size + 8] = b"\xa5" * 8
+        (folder / "library.db").write_bytes(data)
+        assert library.heal().restored is not None
+        assert (library.get(one).tags, library.get(one).collections) == (("new", "red"), ())
+        assert library.count(Query(text="wild")) == 0
