@@ -231,9 +231,9 @@ def _is_box(box: object) -> bool:
         return False
     if any(isinstance(side, bool) or not isinstance(side, (int, float)) for side in box):
         return False
-    left, top, right, bottom = map(float, box)
-    if not all(0.0 <= side <= 1.0 for side in (left, top, right, bottom)):  # NaN is refused too
+    if not all(0 <= side <= 1 for side in box):  # NaN is refused too, and what no float can hold
         return False
+    left, top, right, bottom = map(float, box)
     return right - left >= MIN_BOX and bottom - top >= MIN_BOX
 
 

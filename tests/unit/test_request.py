@@ -300,6 +300,7 @@ def test_each_part_is_a_drawing_of_its_own() -> None:
         [{**PART, "boxes": [BOX, [0.1, -0.1, 0.5, 0.9]]}],
         [{**PART, "boxes": [BOX, [0.1, 0.1, 0.5, 1.1]]}],
         [{**PART, "boxes": [BOX, ["a", 0.1, 0.5, 0.9]]}],
+        [{**PART, "boxes": [BOX, [0.1, 0.1, 0.5, 10**400]]}],
         [{**PART, "boxes": [BOX, 7]}],
     ],
 )

@@ -7,6 +7,7 @@ cannot is kept with its error, so that the other rows are still drawn.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -71,7 +72,8 @@ def _read_text(path: Path) -> str:
 
 
 def _csv_rows(name: str, text: str) -> Iterator[Row]:
-    reader = csv.reader(text.splitlines(keepends=True))
+    # a file's own line ends: str.splitlines would split at U+2028 and \x0b inside a cell too
+    reader = csv.reader(io.StringIO(text, newline=""))
     try:
         header = [_column(cell) for cell in next(reader, [])]
         for column in header:

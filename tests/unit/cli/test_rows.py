@@ -132,3 +132,13 @@ def test_what_a_csv_writer_writes_is_read_back(
 
 def test_lines_are_split_at_line_feeds_only() -> None:
     assert prompt_lines("a\u2028b\n\tc\n") == [(1, "a\u2028b"), (2, "c")]
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\x0b", "\x0c", "\x85", "\x1c"])
+def test_cells_of_a_table_end_where_csv_says(tmp_path: Path, odd: str) -> None:
+    path = write(tmp_path, "p.csv", f'prompt,seed\r\na{odd}fox,1\r\n"two\nlines",2\r\n')
+    rows = read_rows(path)
+    assert [row.cells for row in rows] == [
+        {"prompt": f"a{odd}fox", "seed": 1},
+        {"prompt": "two\nlines", "seed": 2},
+    ]
