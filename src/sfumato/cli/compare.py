@@ -53,7 +53,8 @@ def compare(first: Path, second: Path, out: str | None, as_json: bool) -> None:
 
     from sfumato.files import read_recipe
 
-    recipes = read_recipe(first), read_recipe(second)
+    # the pixels are decoded below, once
+    recipes = read_recipe(first, pixels=False), read_recipe(second, pixels=False)
     one, other = load_pixels(first, recipes[0]), load_pixels(second, recipes[1])
     sizes = [f"{pixels.shape[1]}×{pixels.shape[0]}" for pixels in (one, other)]
     comparable = sizes[0] == sizes[1]
@@ -82,18 +83,21 @@ def compare(first: Path, second: Path, out: str | None, as_json: bool) -> None:
         )
     else:
         click.echo(_verdict(identical, sizes, difference))
-        _print_changes(changes)
+        if {recipe.source for recipe in recipes} == {"none"}:
+            click.echo("Neither carries a recipe.")
+        else:
+            _print_changes(changes)
         if path is not None:
             click.echo(str(path))
     click.get_current_context().exit(0 if identical else 1)
 
 
 def load_pixels(path: Path, recipe: Recipe) -> NDArray[np.uint8]:
-    """(H, W, 4) uint8 pixels of a file that ``read_recipe`` found whole and of sane size.
+    """(H, W, 4) uint8 pixels of a file whose recipe was read.
 
     Raises:
         RequestError: the format has no pixels to compare.
-        StorageError: the drawing cannot be rendered.
+        StorageError: the file is damaged, larger than the limits, or cannot be rendered.
     """
     from sfumato.pictures import read_picture
 

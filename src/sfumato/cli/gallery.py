@@ -276,7 +276,7 @@ def _compare(
     from sfumato.cli.compare import load_pixels
     from sfumato.files import read_recipe
 
-    pixels = load_pixels(file, read_recipe(file))
+    pixels = load_pixels(file, read_recipe(file, pixels=False))
     return searching.by_pixels(pixels, query=query, limit=limit)
 
 

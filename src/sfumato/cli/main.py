@@ -172,6 +172,9 @@ def _run(args: list[str] | None) -> int:
         return _quiet_exit()
     except OSError as error:
         _show_traceback_if_wanted()
+        if error.filename is not None:  # a file's; our own streams come without a name
+            say_error(f"{error.filename} cannot be used ({error.strerror}).")
+            return StorageError.exit_code
         say_error(f"The output cannot be written ({error}).")
         _quiet_exit()
         return StorageError.exit_code

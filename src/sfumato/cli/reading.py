@@ -71,6 +71,9 @@ def expanded(files: Sequence[Path]) -> Iterator[Path]:
     from sfumato.folders import find_pictures
 
     for path in files:
-        inside = find_pictures(path) if path.is_dir() else iter(())
+        try:
+            inside = find_pictures(path) if path.is_dir() else iter(())
+        except OSError:  # a name that is too long, say
+            inside = iter(())
         yield next(inside, path)
         yield from inside

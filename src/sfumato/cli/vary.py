@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from sfumato.cli import params
 from sfumato.cli.report import Reporter, Voice
-from sfumato.cli.target import resolve_target
+from sfumato.cli.target import missing_folders, remove_empty, resolve_target
 from sfumato.errors import RequestError
 
 if TYPE_CHECKING:
@@ -62,23 +63,30 @@ def vary(
 
     if quiet and as_json:
         raise click.UsageError("--quiet and --json exclude each other.")
-    recipe = read_recipe(file)
+    recipe = read_recipe(file, pixels=False)
     if recipe.plan is None:
         raise RequestError(
             f"{file} carries no recipe of sfumato's: there is nothing to start from.",
             hint="Give a picture that sfumato drew and that kept its metadata.",
         )
     plan = vary_plan(recipe.plan, strength=_share(strength), num_images=num_images, seed=seed)
+    made = missing_folders(output)
     target = resolve_target(output)
     voice: Voice = "quiet" if quiet else "json" if as_json else "people"
     reporter = Reporter(voice)
-    with Session(num_images, show_bar=not quiet) as session:
+    with Session(num_images, show_bar=not quiet, tidy=partial(remove_empty, made)) as session:
 
         def keep(image: GeneratedImage) -> None:
             with session.saving():
                 reporter.picture(image, save_image(image, target))
 
-        generate(plan, on_event=session.on_event, on_image=keep, stop=session.stop)
+        generate(
+            plan,
+            on_event=session.on_event,
+            on_image=keep,
+            stop=session.stop,
+            keep_images=False,
+        )
 
 
 def _share(strength: str) -> float:

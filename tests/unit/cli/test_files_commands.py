@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 import sfumato as api
+from sfumato.files import Recipe, read_recipe
 
 Sfumato = Callable[..., Any]  # the fixture: its arguments in, what the call left behind out
 
@@ -304,3 +305,26 @@ def test_compare_renders_svg_and_refuses_pdf(draw: Sfumato, sfumato: Sfumato, fo
 def test_json_output_is_json(sfumato: Sfumato, fox: Path) -> None:
     for args in (["info", "fox.png"], ["redo", "fox.png"], ["compare", "fox.png", "fox.png"]):
         assert isinstance(json.loads(sfumato(*args, "--json").text), dict)
+
+
+def test_compare_does_not_speak_of_recipes_that_are_not_there(
+    sfumato: Sfumato, folder: Path
+) -> None:
+    Image.new("RGB", (4, 4)).save("a.png")
+    outcome = sfumato("compare", "a.png", "a.png")
+    assert outcome.text == "identical · 4×4\nNeither carries a recipe.\n"
+
+
+@pytest.mark.parametrize("command", [("compare", "fox.png", "fox.png"), ("vary", "fox.png")])
+def test_pixels_are_not_decoded_for_a_recipe(
+    sfumato: Sfumato, fox: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    read: list[bool] = []
+
+    def spy(path: Path, *, pixels: bool = True) -> Recipe:
+        read.append(pixels)
+        return read_recipe(path, pixels=pixels)
+
+    monkeypatch.setattr("sfumato.files.read_recipe", spy)
+    assert sfumato(*command).code == 0
+    assert read and not any(read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -156,3 +157,24 @@ def test_options_of_draw_are_completed_without_its_name() -> None:
 
     found = {item.value for item in cli.shell_complete(Context(cli), "--s")}
     assert {"--seed", "--size", "--style", "--sampler"} <= found
+
+
+@pytest.mark.parametrize("call", [["check", "{}.png"], ["models", "{}"], ["rank", "fox", "{}"]])
+def test_a_name_that_no_file_can_have_is_named(sfumato: Sfumato, call: list[str]) -> None:
+    name = "x" * 300
+    outcome = sfumato(*(word.format(name) for word in call))
+    assert outcome.code in (3, 6)
+    assert name in outcome.err
+    assert "output" not in outcome.err
+
+
+def test_an_error_of_a_file_is_not_called_one_of_the_output(
+    sfumato: Sfumato, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**options: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", "fox.png")
+
+    monkeypatch.setattr(draw_module.draw, "callback", broken)
+    outcome = sfumato("a fox")
+    assert outcome.code == 6
+    assert outcome.err == "sfumato: fox.png cannot be used (Input/output error).\n"

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from sfumato.errors import BackendError
+
 Sfumato = Callable[..., Any]
 
 
@@ -65,3 +67,14 @@ def test_a_picture_without_a_recipe_has_nothing_to_start_from(sfumato: Sfumato) 
     outcome = sfumato("vary", "plain.png")
     assert outcome.code == 2
     assert "no recipe" in outcome.err
+
+
+def test_a_new_folder_goes_again_where_nothing_could_be_drawn(
+    drawn: str, sfumato: Sfumato, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise BackendError("The engine failed.")
+
+    monkeypatch.setattr("sfumato.backends.fake.FakeModel.denoise", fail)
+    assert sfumato("vary", drawn, "-o", "new/deep/").code == 5
+    assert not Path("new").exists()
