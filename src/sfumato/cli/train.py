@@ -173,7 +173,7 @@ def export(run: Path, data_: Path, name: str, out: Path | None) -> None:
 
     The finished model is compared with the trained one before it is kept: both must agree."""
     looks = _kind_of(run) == "picture-text"
-    taken = name in (PICTURE_TEXT_MODELS if looks else MODELS)
+    taken = name in MODELS or name in PICTURE_TEXT_MODELS  # sfumato models NAME means one
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name) or (out is None and taken):
         raise RequestError(
             f"A model of yours cannot be called {name!r}.",

@@ -61,7 +61,7 @@ def test_a_damaged_own_model_does_not_hide_the_others(sfumato: Sfumato, own_mode
 
 
 @pytest.mark.parametrize(
-    "name", ["chiaro", "fake", "Mine", "-x", "../up", "a/b", "a b", "", "x" * 42]
+    "name", ["chiaro", "sguardo", "fake", "Mine", "-x", "../up", "a/b", "a b", "", "x" * 42]
 )
 def test_a_name_that_is_taken_or_no_plain_word_is_refused(
     sfumato: Sfumato, folder: Path, name: str
@@ -132,3 +132,13 @@ def test_a_picture_text_model_is_trained_exported_and_found(
     lost = sfumato(*data, "--out", "other", "--preset", "huge")
     assert lost.code == 2
     assert "sguardo-tiny" in lost.err
+
+
+def test_a_model_that_looks_is_not_called_like_one_that_draws(
+    sfumato: Sfumato, folder: Path
+) -> None:
+    Path("run").mkdir()
+    Path("run/run.json").write_text('{"kind": "picture-text"}', "utf-8")
+    outcome = sfumato("train", "export", "run", "--data", "run", "--name", "chiaro")
+    assert outcome.code == 2
+    assert "cannot be called 'chiaro'" in outcome.err
