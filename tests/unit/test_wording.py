@@ -25,6 +25,7 @@ def test_plurals(singular: str, many: str) -> None:
     [
         ("fox", "a fox"), ("owl", "an owl"), ("unicorn", "a unicorn"), ("octopus", "an octopus"),
         ("hourglass", "an hourglass"), ("scissors", "scissors"), ("compass", "a compass"),
+        ("us flag", "a us flag"), ("uk map", "a uk map"), ("usher", "an usher"),
     ],
 )  # fmt: skip
 def test_articles(words: str, article: str) -> None:

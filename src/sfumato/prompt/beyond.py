@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sfumato.models import ModelSpec
 from sfumato.prompt import vocabulary as vocab
 from sfumato.prompt.phrases import EMPTY, split_phrases
-from sfumato.prompt.words import PhraseBook, colour_at, match_longest, split_words
+from sfumato.prompt.words import BREAK, PhraseBook, colour_at, match_longest, split_words
 
 _QUOTED = r"[\"“”„«»]([^\"“”„«»]{1,80})[\"“”«»]"
 _SAYING = r"(?:(?:that|which)\s+)?(?:say|says|saying|read|reads|reading|spelling|spells)"
@@ -24,7 +24,7 @@ _WITH_WORDS = (
 )
 _BEFORE_QUOTES = rf"(?:{_SAYING}|{_WITH_WORDS}|written|labelled|labeled)\s*:?\s*"
 _LETTERING = (
-    re.compile(rf"\s*{_BEFORE_QUOTES}{_QUOTED}", re.I),
+    re.compile(rf"\s*\b{_BEFORE_QUOTES}{_QUOTED}", re.I),
     # without quotation marks the words go on to the next mark; "reading" alone may mean a book
     re.compile(
         rf"\s+(?:{_WITH_WORDS}|(?:that|which)\s+(?:says|reads)|saying)\s+([^,.;:!?\n]+)", re.I
@@ -163,7 +163,7 @@ def _without_name(text: str) -> tuple[str, str]:
 
 def _is_thing(name: str) -> bool:
     """Whether capitals name an animal, a place or a known thing: ``Mount Fuji``, ``Red Fox``."""
-    words = split_words(name)
+    words = [word for word in split_words(name) if word != BREAK]
     *front, last = words
     if " ".join(words) in _NAMES or last in vocab.NAMED_LAST or front[0] in vocab.NAMED_FIRST:
         return True

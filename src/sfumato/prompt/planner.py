@@ -272,14 +272,14 @@ class _Reading:
     def _choose_phrase(self) -> list[str]:
         """The first phrase that can be a subject, cut where a scene begins."""
         phrases = [phrase for phrase in drop_purposes(split_phrases(self.words)) if phrase]
-        phrases.sort(key=is_around)  # "in a forest, a fox"
         # where every word was understood as something else ("cartoon:"), they are the subject
-        segments = [strip_front(phrase) for phrase in phrases] or [self.said]
+        pairs = [(strip_front(phrase), phrase) for phrase in phrases] or [(self.said, self.said)]
+        ranked = [one for one, _ in sorted(pairs, key=lambda pair: is_around(pair[1]))]
         main = next(
-            (s for s in segments if has_content(s) and not is_colours(s)),
-            next((s for s in segments if is_colours(s)), segments[0]),
+            (s for s in ranked if has_content(s) and not is_colours(s)),
+            next((s for s in ranked if is_colours(s)), ranked[0]),
         )
-        for segment, phrase in zip(segments, phrases, strict=False):
+        for segment, phrase in pairs:
             if segment is not main:
                 self._take_other(phrase)
         cut = next((at for at in range(1, len(main)) if begins_scene(main, at)), len(main))

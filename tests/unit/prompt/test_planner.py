@@ -71,6 +71,12 @@ def check(prompt: str, subject: str, **said: object) -> ParsedPrompt:
         ("lighthouse logo for a sailing club", "lighthouse"),
         ("symbol of peace", "peace"),
         ("T-Rex", "t-rex"),
+        ("draw us a map", "map"),
+        ("draw fox", "fox"),
+        ("single fox", "fox"),
+        ("a red fox, for a book cover", "fox"),
+        ("for a book cover, a dragon", "dragon"),
+        ("a guitar for boys and girls", "guitar"),
     ],
 )
 def test_framing_is_dropped(prompt: str, subject: str) -> None:
@@ -94,6 +100,9 @@ def test_framing_is_dropped(prompt: str, subject: str) -> None:
         *("gold medal", "polar bear", "brown bear", "red panda", "blue whale", "black hole"),
         *("orange juice", "red wine", "green tea", "white house", "coral reef", "blood orange"),
         *("face with tears of joy", "bow and arrow", "witch on a broom", "house with garden"),
+        *("us flag", "us and uk flags", "sketch book", "paint tube", "draw bridge"),
+        *("show jumping horse", "single malt whisky", "8 bit heart", "5 pointed star"),
+        *("2 person tent", "2024 calendar", "747 plane"),
     ],
 )
 def test_words_that_are_the_subject_are_kept(prompt: str) -> None:
@@ -201,6 +210,7 @@ def test_a_ground_that_is_no_colour_is_left_out_and_said() -> None:
         ("lion crest", "lion", "shield", None),
         ("a round badge of a bear", "bear", "circle", None),
         ("fox emblem, hexagon", "fox", "hexagon", None),
+        ("app icon: rocket", "rocket", "rounded", None),
         ("fox logo, blue circle", "fox", "circle", "blue"),
         ("eagle with a sunburst", "eagle", "sunburst", None),
         ("eagle in front of an orange sunburst", "eagle", "sunburst", "orange"),
@@ -287,12 +297,29 @@ def test_style_words_are_the_models_own() -> None:
         ("a dog that looks at the moon", "dog", "that looks at the moon"),
         ("fox, owl", "fox", "owl"),
         ("🦊🔥", "fox", "fire"),
+        ("a fox, with a hat", "fox", "with a hat"),
+        ("a fox, in a forest", "fox", "in a forest"),
+        ("in a forest, a fox", "fox", "in a forest"),
+        ("an owl, on a branch", "owl", "on a branch"),
+        ("a house, made of a cake", "house", "made of a cake"),
+        ("a fox, with a hat, an owl", "fox", "with a hat, owl"),
+        ("an owl between three trees", "owl", "between three trees"),
+        ("a fox between a tree", "fox", "between a tree"),
+        ("icon for music and games", "music", "games"),
+        ("logo for a coffee shop and bakery", "coffee shop", "bakery"),
+        ("a guitar for boys and a drum", "guitar", "for boys and a drum"),
     ],
 )
 def test_what_is_not_drawn_is_said(prompt: str, subject: str, left_out: str) -> None:
     (note,) = check(prompt, subject).notes
     assert note.startswith(f"chiaro draws one subject at a time: drawing the {subject}")
     assert (f"leaving out “{left_out}”" in note) if left_out else note.endswith(f"{subject}.")
+
+
+def test_a_mark_between_a_thing_and_its_emblem_or_dress_changes_nothing() -> None:
+    parsed = parse("a fox, on a blue circle, with a hat")
+    assert (parsed.subject, parsed.scene) == ("fox", None)
+    assert parsed.emblem is not None and parsed.emblem.shape == "circle"
 
 
 def test_a_long_prompt_keeps_its_head_and_says_so_shortly() -> None:
@@ -337,6 +364,13 @@ def test_borrowed_words_are_english(prompt: str) -> None:
         ("logo of a fox with the text ACME, flat", "fox", "ACME"),
         ("birthday card “Happy Birthday”", "birthday card", "Happy Birthday"),
         ("sign that says open 24 hours", "sign", "open 24 hours"),
+        ('logo for a bakery "Rise"', "bakery", "Rise"),
+        ('icon with a fox "ACME"', "fox", "ACME"),
+        ('a logo that says "ACME"', "logo", "ACME"),
+        ('rose "Love"', "rose", "Love"),
+        ('bread "Toast"', "bread", "Toast"),
+        ('A Mug With The Words "Hi"', "mug", "Hi"),
+        ('sticker of "coffee cup" saying "HELLO"', "coffee cup", "HELLO"),
     ],
 )
 def test_lettering_is_left_out_and_said(prompt: str, subject: str, words: str) -> None:
@@ -344,6 +378,32 @@ def test_lettering_is_left_out_and_said(prompt: str, subject: str, words: str) -
     assert parsed.subject == subject
     (note,) = parsed.notes
     assert note == f"chiaro draws flat pictures without lettering: leaving out “{words}”."
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subject", "said"),
+    [
+        ('"a red fox", flat', "fox", {"style": "flat"}),
+        ('line art "owl"', "owl", {"style": "glyph"}),
+        ('"a fox", red', "fox", {"tint_name": "red"}),
+        ('"fox" on white', "fox", {"background": "#ffffff"}),
+        ('icon of "settings"', "settings", {}),
+        ('the "thumbs up" emoji', "thumbs up", {}),
+        ('logo for "Rocket"', "rocket", {}),
+        ('draw "a red fox"', "fox", {}),
+        ('App icon: "weather"', "weather", {}),
+        ('"Fox" badge', "fox", {}),
+    ],
+)
+def test_a_quoted_subject_is_no_lettering(
+    prompt: str, subject: str, said: dict[str, object]
+) -> None:
+    assert check(prompt, subject, **said).notes == ()
+
+
+def test_a_quoted_subject_is_told_from_what_is_around_it() -> None:
+    (note,) = check('"red fox" in a forest', "fox").notes
+    assert "leaving out “in a forest”" in note
 
 
 @pytest.mark.parametrize(
@@ -374,6 +434,28 @@ def test_nobodys_face_is_promised() -> None:
     assert "“Ada van der Lovelace”" in note
     assert parse("Portrait Of Red Fox").notes == ()
     assert parse("portrait of a Lion").subject == "lion"
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("Red Fox", "fox"),
+        ("Arctic Fox", "arctic fox"),
+        ("Mount Fuji", "mount fuji"),
+        ("Great White Shark", "great white shark"),
+        ("Bengal Tiger", "bengal tiger"),
+        ("Father Christmas", "father christmas"),
+        ("Polar Bear.", "polar bear"),
+    ],
+)
+def test_a_thing_in_capitals_is_nobody(name: str, subject: str) -> None:
+    assert check(f"portrait of {name}", subject).notes == ()
+
+
+@pytest.mark.parametrize("name", ["Megan Fox", "Tiger Woods", "Robin Hood", "Red Skelton"])
+def test_a_person_may_be_called_like_a_thing(name: str) -> None:
+    (note,) = check(f"portrait of {name}", "person").notes
+    assert f"“{name}”" in note
 
 
 def test_accents_are_not_another_language() -> None:
@@ -463,6 +545,7 @@ def test_what_is_put_into_a_prompt_is_read_out_of_it(
     [
         *("a ", "red ", "on a ", "fox and ", "🦊", ", ", "flat ", "two ", "in ", "x", "((", "é"),
         *("and ", "red and ", "a fox, ", "left of ", "a fox above ", "between two "),
+        *('"a" ', 'saying "a', "for a, ", "in a, ", "a portrait of A ", "draw us ", "waving and "),
     ],
 )
 def test_work_grows_no_faster_than_the_prompt(part: str) -> None:

@@ -66,6 +66,12 @@ def scene_of(prompt: str) -> Scene:
         ("salt and pepper and a fork", "a salt and pepper and a fork"),
         ("a fox and a fox", "two foxes"),
         ("a robot and its dog", "a robot and a dog"),
+        ("2 slice of pizza", "two slices of pizza"),
+        ("a fox and a hatchling", "a fox and a hatchling"),
+        ("swimming and cycling", "a swimming and a cycling"),
+        ("icons for a cat and a dog", "a cat and a dog"),
+        ("a fox, an owl and a hen, for kids", "a fox, an owl and a hen"),
+        ("a US flag and a UK flag", "a us flag and a uk flag"),
     ],
 )
 def test_things_are_counted_and_told_apart(prompt: str, words: str) -> None:
@@ -95,6 +101,7 @@ def test_things_are_counted_and_told_apart(prompt: str, words: str) -> None:
         ("a cat between a dog and an owl", "across", [["dog"], ["cat"], ["owl"]]),
         ("a cat on the left and a dog on the right", "across", [["cat"], ["dog"]]),
         ("a dog on the right, a cat on the left", "across", [["cat"], ["dog"]]),
+        ("a cat, above a dog", "down", [["cat"], ["dog"]]),
         ("a sun at the top and a tree at the bottom", "down", [["sun"], ["tree"]]),
     ],
 )
@@ -184,6 +191,14 @@ def test_style_ground_and_emblem_belong_to_the_whole() -> None:
         ("a cow jumping over the moon", "cow"),
         ("a cat or a dog", "cat"),
         ("fox, forest", "fox"),
+        ("fox, with hat and scarf", "fox"),
+        ("a forest, with a fox, an owl and a hen", "forest"),
+        ("logo for a cat and a dog", "cat"),
+        ("app icon for music and games", "app icon"),
+        ("person riding a bike and waving", "person riding a bike"),
+        ("person riding a bike and waving a flag", "person riding a bike"),
+        ("a robot dancing and singing", "robot dancing"),
+        ("person singing and dancing", "person singing"),
         ("one fox", "fox"),
         ("1 apple", "apple"),
         ("three", "three"),
@@ -210,8 +225,16 @@ def test_more_than_fit_are_not_laid_out_and_it_is_said(prompt: str) -> None:
     )
 
 
-def test_scenery_is_left_out_and_said() -> None:
-    parsed = parse("a fox and a rabbit in a forest")
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a fox and a rabbit in a forest",
+        "a fox, a rabbit, in a forest",
+        "in a forest, a fox and a rabbit",
+    ],
+)
+def test_scenery_is_left_out_and_said(prompt: str) -> None:
+    parsed = parse(prompt)
     assert parsed.subject == "a fox and a rabbit"
     assert parsed.notes == ("fake draws no scenery: leaving out “in a forest”.",)
 
