@@ -268,7 +268,8 @@ def _export(
     with torch.no_grad():
         expected = module(*sample).numpy()
     found = session.run(None, feed)[0]
-    return float(np.sqrt(np.mean((found - expected) ** 2)) / np.sqrt(np.mean(expected**2)))
+    size = np.sqrt(np.mean(expected**2))  # nothing, for a network that has not begun to learn
+    return float(np.sqrt(np.mean((found - expected) ** 2)) / max(size, 1e-12))
 
 
 def shrink(

@@ -27,7 +27,6 @@ from sfumato.training.whole_picture import SIDE, PictureBasis, WholePictureData
 
 SCALE = 4  # 64 px in, 256 px out
 _NO_HINT = 0.25  # share of the training pictures whose hint is withheld
-_EXACT = 0.15  # share of the pairs that the flow has not touched
 # squared distances, as shares of a picture's own square: what is this near was meant
 _NEAR_ANY, _NEAR_OWN = 0.12, 0.35
 
@@ -201,7 +200,8 @@ class RefinerFeed:
         """
         self.feed, self.basis = feed, basis
         self.pictures, self.numbers = pictures, numbers
-        drawn, shown = [], []
+        # the pictures themselves are among them: a flow that knows nothing yet draws none
+        drawn, shown = [feed.latents.half()], [torch.arange(len(feed.latents))]
         for _ in range(rounds * -(-len(feed.latents) // 64)):
             rows, _, text, _ = feed.numbered_batch(64)
             latents = flow_drawings(flow, feed, rows, text)
@@ -212,11 +212,8 @@ class RefinerFeed:
 
     def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Latents (B, K), coarse (B, 4, 64, 64) and true (B, 4, 256, 256), premultiplied."""
-        random = self.feed.random
-        chosen = torch.randint(len(self._shown), (size,), generator=random)
+        chosen = torch.randint(len(self._shown), (size,), generator=self.feed.random)
         rows, latents = self._shown[chosen], self._drawn[chosen].float()
-        exact = torch.rand(size, 1, generator=random) < _EXACT
-        latents = torch.where(exact, self.feed.latents[rows], latents)
         with torch.autocast("cpu", enabled=False):
             coarse = self.basis.decode(latents)
         target = torch.from_numpy(self.pictures[self.numbers[rows.numpy()]])
