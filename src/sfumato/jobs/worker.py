@@ -50,7 +50,8 @@ def run_worker(settings: WorkerSettings, pipe: Connection) -> None:
     # Ctrl-C reaches the whole terminal; the process that started us says what to do
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker = _Worker(settings, pipe)
-    signal.signal(signal.SIGTERM, lambda *_: worker.leave())
+    # in a thread: the one that a signal interrupts may hold the lock of an event it waits for
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=worker.leave).start())
     _step_back(settings.niceness)
     worker.run()
 

@@ -215,12 +215,15 @@ class Workers:
         self._abandon(dead)
         now = time.monotonic()
         dead.early = now - dead.started < _EARLY_SECONDS and not dead.ready
-        dead.due = now
-        if dead.early:
-            dead.due += min(_MAX_BACKOFF, 0.5 * 2**dead.early_deaths)
+        dead.due = now + (_pause_after(dead.early_deaths) if dead.early else 0.0)
 
     def _replace(self, dead: _Process) -> None:
-        fresh = self._spawn(early_deaths=dead.early_deaths + 1 if dead.early else 0)
+        try:
+            fresh = self._spawn(early_deaths=dead.early_deaths + 1 if dead.early else 0)
+        except OSError:  # no memory, or too many processes: what others have died of
+            dead.early, dead.early_deaths = True, dead.early_deaths + 1
+            dead.due = time.monotonic() + _pause_after(dead.early_deaths)
+            return
         with self._lock:
             self._running[self._running.index(dead)] = fresh
             if self._stopping.is_set():  # what was sent to all has not reached it
@@ -334,12 +337,18 @@ class _Process:
             self.pipe.close()
 
 
+def _pause_after(failures: int) -> float:
+    """Seconds until the next attempt, longer after each that failed."""
+    return min(_MAX_BACKOFF, 0.5 * 2.0 ** min(failures, 16))
+
+
 @contextmanager
 def _signals(asked: threading.Event) -> Iterator[None]:
     """Set ``asked`` on SIGTERM and Ctrl-C, inside the block."""
 
     def set_it(number: int, frame: FrameType | None) -> None:
-        asked.set()
+        # in a thread: the one that is interrupted may hold the event's lock, as it waits for it
+        threading.Thread(target=asked.set, name="sfumato-asked").start()
 
     before = [(number, signal.signal(number, set_it)) for number in (signal.SIGTERM, signal.SIGINT)]
     try:

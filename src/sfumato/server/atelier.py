@@ -27,7 +27,7 @@ from sfumato.inspection import open_look
 from sfumato.models import ModelSpec, spec_of
 from sfumato.models.catalogue import DEFAULT_MODEL
 from sfumato.pictures import read_picture
-from sfumato.plan import VARIATION_STRENGTHS, vary_plan
+from sfumato.plan import vary_plan
 from sfumato.registry import MODELS
 from sfumato.request import (
     Finding,
@@ -37,7 +37,7 @@ from sfumato.request import (
     OnEvent,
     check_text,
 )
-from sfumato.server.pictures import nearest
+from sfumato.server.pictures import nearest, share_of
 
 MAX_DRAWN = 4  # pictures of one call: each travels back inside the answer
 SHOWN_SIDE = 1024  # pixels: the longer side of a picture that is shown
@@ -117,11 +117,7 @@ class Atelier:
         """
         self._check_count(num_images)
         plan = self._plan_of(name)
-        share = VARIATION_STRENGTHS.get(strength) if isinstance(strength, str) else strength
-        if share is None:
-            raise RequestError(
-                f"The strength {strength!r} is unknown.", hint="Give subtle, strong or 0 to 1."
-            )
+        share = share_of(strength)
         varied = vary_plan(plan, strength=share, num_images=num_images, seed=seed)
         return self._keep(varied, on_event, stop)
 

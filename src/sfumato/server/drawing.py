@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, suppress
@@ -14,13 +15,14 @@ from starlette.requests import Request
 
 from sfumato.errors import SfumatoError
 from sfumato.gallery import Picture
-from sfumato.jobs import Job
+from sfumato.jobs import Job, JobQueue
 from sfumato.request import GenerationRequest
 from sfumato.server.follow import News
 from sfumato.server.problems import Problem
 from sfumato.server.state import DRAIN_SECONDS, owner_of, server_of
 
 T = TypeVar("T")
+_log = logging.getLogger("sfumato.server")
 _PATIENCE = 0.5  # seconds: a thread that waits cannot be told that nobody waits for it any more
 
 
@@ -64,7 +66,8 @@ async def news_of(request: Request, job: Job, *, keep: bool = False) -> AsyncGen
                 yield one
     except (asyncio.CancelledError, GeneratorExit):
         if not keep:
-            server.queue.cancel(job.id)  # one short write: nobody is left to wait for a thread
+            # in a thread that nobody is left to wait for: the database may be busy for seconds
+            asyncio.get_running_loop().run_in_executor(None, _cancel, server.queue, job.id)
         raise
 
 
@@ -93,6 +96,13 @@ async def _wait(request: Request, job_id: str) -> Job:
     while not job.ended and time.monotonic() < deadline:
         job = await to_thread.run_sync(server.queue.wait, job_id, _PATIENCE)
     return job
+
+
+def _cancel(queue: JobQueue, job_id: str) -> None:
+    try:
+        queue.cancel(job_id)
+    except SfumatoError as error:
+        _log.warning("a client has left its drawing, which goes on: %s", error.one_line())
 
 
 async def _leave(request: Request) -> None:

@@ -31,7 +31,8 @@ from sfumato.gallery.folder import storage_errors
 from sfumato.gallery.thumbnails import file_missing, load_pixels
 from sfumato.inspection import open_look
 from sfumato.pictures import read_picture, webp_size
-from sfumato.request import MIN_SIDE, GeneratedImage, GenerationPlan
+from sfumato.plan import VARIATION_STRENGTHS
+from sfumato.request import MAX_SIDE, MIN_SIDE, GeneratedImage, GenerationPlan
 from sfumato.server.clean import clean_copy, plain_png
 from sfumato.server.problems import Problem
 from sfumato.server.settings import MAX_UPLOAD_BYTES, MAX_UPLOAD_PIXELS
@@ -55,7 +56,10 @@ _NAME_BYTES = 200  # of an upload's file; file systems take 255
 _INDEXING_SECONDS = 4.0  # of looking at new pictures that one search may cost
 _LABELS_OF_SVG = re.compile(r"<title>.*?</title>|<metadata>.*?</metadata>", re.DOTALL)
 
+_AT_ONCE = 4  # pictures whose pixels are in memory: each may take some hundred megabytes
+
 _looking = threading.Lock()  # two searches need not look at the same new pictures
+_opening = threading.BoundedSemaphore(_AT_ONCE)  # the framework has forty threads
 
 
 # ---------------------------------------------------------------- out
@@ -83,7 +87,8 @@ def convert(library: Library, picture: Picture, format_: str, size: int | None) 
         raise RequestError("The picture has no paths.", hint="Ask for png, webp or pdf.")
     # what is known of pictures from elsewhere is no recipe of ours, and must not look like one
     options = WriteOptions(metadata=picture.plan is not None)
-    return encode_image(_image_of(library, picture, size), format_, options)
+    with _opening:
+        return encode_image(_image_of(library, picture, size), format_, options)
 
 
 def encode(library: Library, picture: Picture, format_: str, quality: int | None) -> bytes:
@@ -98,7 +103,8 @@ def encode(library: Library, picture: Picture, format_: str, quality: int | None
         lossless=quality is None,
         quality=92 if quality is None else quality,
     )
-    return encode_image(_image_of(library, picture, None), format_, options)
+    with _opening:
+        return encode_image(_image_of(library, picture, None), format_, options)
 
 
 def reencode(png: bytes, format_: str) -> bytes:
@@ -118,11 +124,26 @@ def reencode(png: bytes, format_: str) -> bytes:
 
 def paint(library: Library, picture: Picture) -> bytes:
     """PNG: the picture with numbered marks where something was found, and a legend."""
-    pixels = load_pixels(library.folder, picture)
     title = picture.prompt or picture.original_name or picture.id
     buffer = BytesIO()
-    paint_findings(pixels, picture.findings, title).save(buffer, "PNG", optimize=True)
+    with _opening:
+        pixels = load_pixels(library.folder, picture)
+        paint_findings(pixels, picture.findings, title).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def share_of(strength: str | float) -> float:
+    """How far a variation is from its picture, 0 to 1, as a word or as the number itself.
+
+    Raises: RequestError: there is no such word.
+    """
+    if not isinstance(strength, str):
+        return strength
+    if strength not in VARIATION_STRENGTHS:
+        raise RequestError(
+            f"There is no strength {strength[:40]!r}.", hint="Give subtle, strong or 0 to 1."
+        )
+    return VARIATION_STRENGTHS[strength]
 
 
 def resized(plan: GenerationPlan, size: int) -> GenerationPlan:
@@ -130,6 +151,11 @@ def resized(plan: GenerationPlan, size: int) -> GenerationPlan:
 
     Raises: RequestError: a size that no picture can have.
     """
+    if not MIN_SIDE <= size <= MAX_SIDE:
+        raise RequestError(
+            "No picture can have a side of that size.",
+            hint=f"Ask for {MIN_SIDE} to {MAX_SIDE} pixels.",
+        )
     width, height = _sides(plan.width, plan.height, size)
     return replace(plan, width=max(width, MIN_SIDE), height=max(height, MIN_SIDE))
 
@@ -306,14 +332,17 @@ def resample(data: bytes, size: tuple[int, int], how: Image.Resampling) -> bytes
 def check(data: bytes, name: str, prompt: str | None) -> list[dict[str, Any]]:
     """What is wrong with an upload; ``prompt`` goes before what its own recipe says."""
     with _as_file(data, name) as path:
-        look = open_look(path, prompt, use_recipe=prompt is None)
-    return [_without_mask(asdict(finding)) for finding in check_one(look)]
+        findings = check_one(open_look(path, prompt, use_recipe=prompt is None))
+    return [_without_mask(asdict(finding)) for finding in findings]
 
 
 @contextmanager
 def _as_file(data: bytes, name: str) -> Iterator[Path]:
-    """An upload as a file of its own name; errors name that and not where it lies meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="sfumato-upload-") as folder:
+    """An upload as a file of its own name; errors name that and not where it lies meanwhile.
+
+    Whoever wants one more than may be open at once waits.
+    """
+    with _opening, tempfile.TemporaryDirectory(prefix="sfumato-upload-") as folder:
         path = Path(folder, _safe_name(name))
         path.write_bytes(data)
         try:

@@ -90,7 +90,11 @@ def read(server: Server, identity: str) -> dict[str, Any]:
 
 def describe(server: Server, sweep: dict[str, Any]) -> dict[str, Any]:
     """A sweep and what is drawn of it."""
-    jobs = [[_job(server, job_id) for job_id in row] for row in sweep["jobs"]]
+    known = {
+        job.id: job for job in server.queue.get_many([j for row in sweep["jobs"] for j in row])
+    }
+    # one that is forgotten is None: its pictures are still in the library
+    jobs = [[known.get(job_id) for job_id in row] for row in sweep["jobs"]]
     return {
         **sweep,
         "states": [[None if job is None else job.state for job in row] for row in jobs],
@@ -117,13 +121,6 @@ def _cell(
     if "variation_strength" in values and request.variation_strength == 0:
         request = replace(request, variation_seed=None)  # the picture itself, beside its variations
     return request_from_json(request_to_json(request))  # text, whole numbers: checked as read back
-
-
-def _job(server: Server, job_id: str) -> Job | None:
-    try:
-        return server.queue.get(job_id)
-    except SfumatoError:  # forgotten: its pictures are still in the library
-        return None
 
 
 def _first(job: Job | None) -> str | None:

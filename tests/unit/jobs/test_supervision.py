@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sfumato.jobs import JobQueue, Workers
+from sfumato.jobs import worker as worker_module
 from sfumato.jobs import workers as workers_module
 
 PATIENCE = 30.0
@@ -96,6 +100,65 @@ def test_who_dies_at_once_again_and_again_keeps_no_other_from_being_replaced(
     until(lambda: len(nursery.born) == 3)
     workers.drain(1.0)
     assert len(nursery.born) == 3
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(
+    own: JobQueue, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers_module, "_MAX_BACKOFF", 0.01)
+    workers = Workers(own)
+    workers.start()
+    nursery.born[0].theirs.send(("ready", ""))
+    until(lambda: workers.ready)
+    refused: list[int] = []
+
+    def refuse() -> None:
+        refused.append(1)
+        if len(refused) < 4:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    nursery.before = refuse
+    nursery.born[0].die()
+    until(lambda: len(nursery.born) == 2)
+    assert len(refused) == 4
+    workers.drain(1.0)
+
+
+def test_who_is_asked_to_leave_hears_it_in_a_thread_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread that a signal interrupts may hold the lock of the very event it waits for."""
+    heard: SimpleQueue[threading.Thread] = SimpleQueue()
+
+    class Asked(threading.Event):
+        def set(self) -> None:
+            heard.put(threading.current_thread())
+
+    with workers_module._signals(Asked()):
+        signal.raise_signal(signal.SIGTERM)
+        assert heard.get(timeout=PATIENCE) is not threading.main_thread()
+
+    class Worker:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def leave(self) -> None:
+            heard.put(threading.current_thread())
+
+        def run(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+            assert heard.get(timeout=PATIENCE) is not threading.main_thread()
+
+    monkeypatch.setattr(worker_module, "_Worker", Worker)
+    settings: Any = SimpleNamespace(niceness=0)
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    ours, theirs = multiprocessing.Pipe()
+    try:
+        worker_module.run_worker(settings, theirs)
+    finally:
+        ours.close(), theirs.close()
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def test_a_process_that_is_born_while_all_are_asked_to_end_hears_it_too(

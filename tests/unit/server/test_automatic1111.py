@@ -138,6 +138,8 @@ def test_fields_become_ours(fields: dict[str, Any], expected: dict[str, Any]) ->
         {"scheduler": "karras"},
         {"styles": ["flat", "striped"]},
         {"enable_hr": True, "hr_scale": 100},
+        {"enable_hr": True, "hr_resize_x": 10**400},
+        {"enable_hr": True, "width": 10**400},
         {"override_settings": {"sd_model_checkpoint": "sdxl"}},
         {"steps": 151},
         {"batch_size": 65},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 import zipfile
 import zlib
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from sfumato.errors import StorageError
 from sfumato.gallery import Library, Picture
 from sfumato.generate import generate
 from sfumato.registry import CHECKS, own_models_folder
@@ -244,7 +246,8 @@ def test_vary_and_upscale_queue_the_recipe(client: TestClient, picture: Picture)
     assert (larger["width"], larger["height"], larger["seed"]) == (512, 384, 7)
     for body in ({"strength": "wild"}, {"strength": 0}, {"strength": 2.0}):
         assert client.post(f"{home}/vary", json=body).status_code == 422
-    assert client.post(f"{home}/upscale", json={"size": 5000}).status_code == 422
+    for size in (5000, 0, -512, 10**400):
+        assert client.post(f"{home}/upscale", json={"size": size}).status_code == 422, size
 
 
 def test_export_is_a_zip_of_those_pictures(client: TestClient, picture: Picture) -> None:
@@ -258,6 +261,40 @@ def test_export_is_a_zip_of_those_pictures(client: TestClient, picture: Picture)
     assert client.post("/api/v1/export", json={"query": {"q": "owl"}}).status_code == 422
     assert client.post("/api/v1/export", json={"ids": ["none"]}).status_code == 404
     assert client.post("/api/v1/export", json={}).status_code == 422
+
+
+def test_a_search_by_looks_has_one_page(client: TestClient, picture: Picture) -> None:
+    for wanted in ({"text": "a fox"}, {"like": picture.id}):
+        answer = client.get("/api/v1/pictures", params={**wanted, "cursor": picture.id})
+        assert (answer.status_code, answer.json()["error"]["hint"]) == (
+            422, "Ask for a longer list.",
+        )  # fmt: skip
+
+
+def test_few_pictures_are_in_memory_at_once(
+    client: TestClient, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_now, most = 0, 0
+    counting = threading.Lock()
+
+    def slowly(*_: Any) -> Any:
+        nonlocal open_now, most
+        with counting:
+            open_now += 1
+            most = max(most, open_now)
+        time.sleep(0.05)
+        with counting:
+            open_now -= 1
+        return []
+
+    monkeypatch.setattr("sfumato.server.pictures.encode_image", lambda *_: bytes(slowly()))
+    monkeypatch.setattr("sfumato.server.pictures.check_one", slowly)
+    file = ("fox.png", picture.path.read_bytes(), "image/png")
+    with ThreadPoolExecutor(16) as pool:
+        for _ in range(8):
+            pool.submit(client.get, f"/api/v1/pictures/{picture.id}/file?format=webp")
+            pool.submit(client.post, "/api/v1/check", files={"file": file})
+    assert 1 <= most <= 4
 
 
 # ---------------------------------------------------------------- uploads
@@ -475,6 +512,25 @@ def test_a_sweep_is_a_grid_of_jobs_from_one_seed(client: TestClient) -> None:
     sheet = client.get(f"/api/v1/sweeps/{sweep['id']}/sheet.png")
     with Image.open(io.BytesIO(sheet.content)) as opened:
         assert opened.width > 2 * 256 and opened.height > 3 * 256
+
+
+def test_however_many_cells_a_sweep_has_the_queue_is_asked_once(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"request": DRAW, "x": {"field": "num_inference_steps", "values": [1, 2, 3, 4]}}
+    sweep = client.post("/api/v1/sweeps", json=body).json()["sweep"]
+    queue = client.app.state.server.queue
+    queue.cancel(sweep["jobs"][0][1])
+    home = f"/api/v1/sweeps/{sweep['id']}"
+    monkeypatch.setattr(queue, "get", None)
+    shown = client.get(home).json()["sweep"]
+    assert (shown["states"], shown["done"]) == ([["queued", "cancelled", "queued", "queued"]], 1)
+
+    def busy(_: object) -> None:
+        raise StorageError("The database is busy.", code="busy")
+
+    monkeypatch.setattr(queue, "get_many", busy)  # not the same as jobs that are forgotten
+    assert client.get(home).status_code == 503
 
 
 @pytest.mark.parametrize(

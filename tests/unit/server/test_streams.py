@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from sfumato.gallery.identity import derived_id
 from sfumato.generate import generate
-from sfumato.jobs import JobQueue, Progress
+from sfumato.jobs import Job, JobQueue, Progress
 from sfumato.request import GenerationRequest
 from sfumato.server.drawing import news_of
 
@@ -74,11 +74,18 @@ def test_as_many_partial_pictures_are_sent_as_were_asked_for_and_made(
 
 @pytest.mark.parametrize(("keep", "state"), [(True, "queued"), (False, "cancelled")])
 def test_a_stream_that_is_left_takes_its_job_along_unless_it_has_a_key(
-    client: TestClient, keep: bool, state: str
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, keep: bool, state: str
 ) -> None:
     queue = queue_of(client)
     job = queue.submit(GenerationRequest(prompt="a fox", model="fake", width=32, height=32))
     request = Request({"type": "http", "app": client.app})
+    cancel, told_by = queue.cancel, []
+
+    def cancelling(job_id: str) -> Job:
+        told_by.append(threading.current_thread())
+        return cancel(job_id)
+
+    monkeypatch.setattr(queue, "cancel", cancelling)
 
     async def leave() -> None:
         news = news_of(request, job, keep=keep)
@@ -88,3 +95,5 @@ def test_a_stream_that_is_left_takes_its_job_along_unless_it_has_a_key(
 
     asyncio.run(leave())
     assert queue.get(job.id).state == state
+    # a database that is busy keeps nobody else waiting
+    assert threading.current_thread() not in told_by

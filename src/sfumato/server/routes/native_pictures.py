@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from sfumato.errors import RequestError, SfumatoError
 from sfumato.files import read_recipe
 from sfumato.gallery import Picture
-from sfumato.plan import VARIATION_STRENGTHS, request_of, vary_plan
+from sfumato.plan import request_of, vary_plan
 from sfumato.registry import WRITERS
 from sfumato.request import GenerationPlan
 from sfumato.server import pictures
@@ -54,6 +54,10 @@ def list_pictures(
     """``q`` searches words of recipes and labels; ``text`` and ``like`` what pictures show."""
     library, wanted = server_of(request).library, filters.wanted()
     if text is not None or like is not None:
+        if cursor is not None:
+            raise RequestError(
+                "Pictures that are nearest have no further pages.", hint="Ask for a longer list."
+            )
         found = pictures.nearest(library, wanted, text=text, like=like, limit=limit)
         shown = [{**picture_out(match.picture), "score": round(match.score, 4)} for match in found]
         return JSONResponse({"pictures": shown, "next": None, "total": len(shown)})
@@ -180,13 +184,7 @@ def overlay(identity: str, request: Request) -> Response:
 def vary(identity: str, body: VaryIn, request: Request) -> dict[str, Any]:
     """Subtle, strong, or a share of the way to another start."""
     plan = _plan_of(server_of(request).library.get(identity))
-    strength = body.strength
-    if isinstance(strength, str):
-        if strength not in VARIATION_STRENGTHS:
-            raise RequestError(
-                f"There is no strength {strength!r}.", hint="Give subtle, strong or 0 to 1."
-            )
-        strength = VARIATION_STRENGTHS[strength]
+    strength = pictures.share_of(body.strength)
     return _submit(
         request, vary_plan(plan, strength=strength, num_images=body.num_images, seed=body.seed)
     )

@@ -18,7 +18,7 @@ from sfumato.files.a1111 import SAMPLER_NAMES
 from sfumato.models import ModelSpec, spec_of, usable_specs
 from sfumato.plan import random_seed, request_of
 from sfumato.registry import SAMPLERS, SCHEDULERS
-from sfumato.request import GenerationPlan, GenerationRequest
+from sfumato.request import MAX_SIDE, GenerationPlan, GenerationRequest
 from sfumato.server.problems import Problem
 
 DEFAULT_SCALE = 7.0  # what clients send when nobody chose; our models have scales of their own
@@ -237,6 +237,9 @@ def _sides(asked: Drawing) -> tuple[int, int]:
     """With the high-resolution fix on, drawings are rendered at its size at once."""
     if not asked.enable_hr:
         return asked.width, asked.height
+    for side in (asked.width, asked.height, asked.hr_resize_x, asked.hr_resize_y):
+        if not 0 <= side <= MAX_SIDE:  # before anything is computed with it
+            raise Problem("bad_request", "A side is too long.", hint=f"Up to {MAX_SIDE} pixels.")
     if asked.hr_resize_x or asked.hr_resize_y:
         ratio = asked.width / max(1, asked.height)
         width = asked.hr_resize_x or round(asked.hr_resize_y * ratio)
