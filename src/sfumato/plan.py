@@ -107,8 +107,9 @@ def vary_plan(
 ) -> GenerationPlan:
     """The plan of ``num_images`` pictures near the first one of ``plan``.
 
-    Each starts between that picture's noise and another's, ``strength`` of the way; everything
-    else stays. A variation of a variation leaves from the same seed, not from the variation.
+    Each has other proportions and starts between that picture's noise and another's, ``strength``
+    of the way; everything else stays. A variation of a variation leaves from the same seed, not
+    from the variation.
 
     Raises: RequestError: the strength is not above 0 and up to 1, too many pictures.
     """

@@ -41,6 +41,10 @@ from sfumato.request import GenerationPlan
 _SAME_WORDS = 0.9  # cosine of two wordings of one subject
 # flat first: the cleanest on a screen; a glyph only where it is asked for or all there is
 _STYLE_ORDER = ("flat", "cartoon", "classic", "soft", "glyph")
+# Words that the coloured packs have several pictures for, one a colour, and none by the word alone:
+# the model would draw the mean of all.
+_COLOURED_STYLES = frozenset({"flat", "cartoon", "classic", "soft"})
+_NAMESAKES = {"apple": "red apple", "heart": "red heart"}
 _STYLE_WORDS = {
     "modern": "flat", "fluent": "flat", "material": "flat",
     "sticker": "cartoon", "comic": "cartoon", "playful": "cartoon",
@@ -137,7 +141,7 @@ class OnnxModel:
         nearest one it was shown in that style; an empty negative prompt is a row of zeros, the
         network's "no text".
         """
-        vector = self._sentence(plan.subject)
+        vector = self._sentence(_meant(plan))
         match = self.concepts.nearest(vector)
         if match.similarity < _SAME_WORDS and len(set(plan.styles)) == 1:
             match = self.concepts.nearest(vector, plan.styles[0])
@@ -204,6 +208,12 @@ class OnnxModel:
             text=np.ascontiguousarray(words[:, :TEXT_WIDTH]),
             style=words[:, TEXT_WIDTH].astype(np.int64),
         )
+
+
+def _meant(plan: GenerationPlan) -> str:
+    """The subject as the model knows it by a name of its own."""
+    coloured = _COLOURED_STYLES.issuperset(plan.styles)
+    return _NAMESAKES.get(plan.subject, plan.subject) if coloured else plan.subject
 
 
 def _straight(premultiplied: NDArray[np.float32]) -> NDArray[np.uint8]:

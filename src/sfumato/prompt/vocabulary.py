@@ -260,9 +260,9 @@ COLOURED_NAMES = _phrases(
     chocolate bar; chocolate cake; cream puff; ruby slippers; copper kettle; silver fox;
     indigo bunting; cherry tomato"""
 )
-# Kept whole, and the tint is set as well: the words name a thing that has this colour.
 # The colour names the animal, and the animal has it anyway: no tint, and the plain name is known.
 PLAIN_NAMES = {"red fox": "fox", "grey squirrel": "squirrel", "gray squirrel": "squirrel"}
+# Kept whole, and the tint is set as well: the words name a thing that has this colour.
 TINTED_NAMES = _phrases(
     """red heart; pink heart; orange heart; yellow heart; green heart; blue heart;
     light blue heart; purple heart; brown heart; black heart; grey heart; white heart;

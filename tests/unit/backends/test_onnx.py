@@ -118,6 +118,21 @@ def test_conditioning_is_sentence_and_style_number(model: onnx.OnnxModel) -> Non
     assert not cond.negative[:, :-1].any()
 
 
+@pytest.mark.slow
+def test_a_heart_is_red_unless_it_is_a_glyph_or_of_a_named_colour() -> None:
+    """The shipped model knows a dozen hearts by colour, and would draw their mean."""
+    shipped = onnx.load("chiaro")
+
+    def words(subject: str, style: str) -> np.ndarray:
+        plan = replace(plan_of(shipped, subject), styles=(style,))
+        return shipped.encode_prompt(plan).positive[0, :-1]
+
+    for word in ("heart", "apple"):
+        np.testing.assert_array_equal(words(word, "flat"), words(f"red {word}", "flat"))
+        assert not np.allclose(words(word, "glyph"), words(f"red {word}", "glyph"), atol=0.01)
+    assert not np.allclose(words("heart", "soft"), words("blue heart", "soft"), atol=0.01)
+
+
 def test_words_it_was_shown_are_known_and_others_less(model: onnx.OnnxModel) -> None:
     shown = model.encode_prompt(plan_of(model, "red ball"))
     assert shown.nearest == "red ball"
