@@ -102,6 +102,6 @@ def test_picks_do_not_follow_into_the_trash(visit: Any, server: Any, picture: st
     page.get_by_role("button", name="Pick", exact=True).click()
     page.get_by_role("button", name="a quick hare").click()
     expect(page.get_by_text("1 picked")).to_be_visible()
-    page.get_by_role("button", name="Trash").click()
+    page.get_by_role("button", name="Trash", exact=True).click()
     expect(page.get_by_role("button", name="a lost shoe")).to_be_visible()
     expect(page.get_by_role("region", name="Picked pictures")).to_have_count(0)

@@ -54,13 +54,17 @@ def test_a_hundred_thousand_pictures_to_the_end(full: Any, visit: Any) -> None:
     page.set_default_timeout(120_000)
     expect(page.get_by_text("100,000 pictures")).to_be_visible()
     expect(page.locator(".wall li").first).to_have_attribute("aria-setsize", str(COUNT))
-    most, last = page.evaluate(TO_THE_END)
-    assert last == COUNT
-    assert 0 < most < BOUND
-    expect(page.get_by_role("button", name="a dot", exact=True)).to_be_visible()
+    oldest = page.get_by_role("button", name="a dot", exact=True)
+    for _ in range(5):  # what arrives late may push the end down once more
+        most, last = page.evaluate(TO_THE_END)
+        assert last == COUNT
+        assert 0 < most < BOUND
+        if oldest.is_visible():
+            break
+    expect(oldest).to_be_visible()
 
     # back at the top nothing was forgotten, and the keyboard walks on from where it was
-    page.get_by_role("button", name="a dot", exact=True).focus()
+    oldest.focus()
     page.evaluate("scrollTo(0, 0)")
     expect(page.get_by_role("button", name=f"number {COUNT - 1}", exact=True)).to_be_visible()
     assert page.locator(".wall li").count() < BOUND

@@ -21,7 +21,7 @@ def test_a_theme_holds_on_the_next_device(visit: Any, server: Any) -> None:
     with page.expect_response(lambda told: told.request.method == "PATCH"):
         page.get_by_role("button", name="Dark").click()
     assert page.evaluate(THEME) == "dark"
-    assert page.evaluate(PAPER) != light
+    page.wait_for_function(f"light => {PAPER} !== light", arg=light)  # it fades
     assert kept(server, "theme") == "dark"
 
     other = visit()  # a browser that was never here
