@@ -68,8 +68,8 @@ class Drawing:
     def run(self) -> Outcome:
         """Draw, store, and end the claim.
 
-        Returns "ended"; "paused": the disk is full, and the job waits again; "unwell": the process
-        ran out of memory or met a fault of ours, and should be replaced.
+        Returns "ended"; "paused": the disk is full or busy, and the job waits again; "unwell": the
+        process ran out of memory or met a fault of ours, and should be replaced.
         """
         keeper = threading.Thread(target=self._keep, name="sfumato-lease", daemon=True)
         keeper.start()
@@ -107,8 +107,8 @@ class Drawing:
             message = f"Something unexpected happened ({type(failure).__name__}: {failure})."
             error = JobError(code="internal", message=message, hint="This is a fault in sfumato.")
             outcome = "unwell"
-        self._end(lambda: self._conclude(error))
-        return outcome
+        told = self._end(lambda: self._conclude(error))
+        return "paused" if outcome == "ended" and not told else outcome
 
     def _conclude(self, error: JobError | None) -> None:
         if error is not None:
@@ -126,10 +126,19 @@ class Drawing:
         elif self._reason == "released":
             self.claim.release("its worker was asked to leave")
 
-    def _end(self, write: Callable[[], None]) -> None:
+    def _end(self, write: Callable[[], None]) -> bool:
+        """Whether it could be written how the job ended.
+
+        On a full or busy disk it cannot; the lease runs out then and the job is queued again,
+        which costs an attempt but not the worker.
+        """
         with self._ending:
             self._over.set()
-            write()
+            try:
+                write()
+            except SfumatoError:
+                return False
+            return True
 
     # ------------------------------------------------------------ pictures
 

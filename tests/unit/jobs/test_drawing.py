@@ -181,6 +181,23 @@ def test_a_full_disk_puts_the_job_back(
     assert own.get(job.id).state == "done"
 
 
+@pytest.mark.parametrize(("ending", "failing"), [("done", False), ("release", True)])
+def test_a_worker_outlives_a_disk_on_which_no_end_can_be_written(
+    own: JobQueue, ask: Ask, monkeypatch: pytest.MonkeyPatch, ending: str, failing: bool
+) -> None:
+    def full(*arguments: Any, **options: Any) -> None:
+        raise StorageError("full", code="disk_full")
+
+    job = own.submit(ask())
+    work = begin(own)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(work.claim), ending, full)
+        if failing:
+            patch.setattr(own.library.folder, "write", full)
+        assert work.run() == "paused"
+    assert own.get(job.id).state == "running"  # until its lease runs out
+
+
 @pytest.mark.usefixtures("slow_steps")
 def test_cancelling_ends_the_drawing_within_a_step_and_keeps_what_is_finished(
     own: JobQueue, ask: Ask
