@@ -101,6 +101,7 @@ def latents(model: onnx.OnnxModel, request: GenerationRequest) -> NDArray[np.flo
         scheduler=plan.scheduler,
         num_inference_steps=plan.num_inference_steps,
         rngs=rngs,
+        on_step=lambda *_: None,
     )
     return drawn[0]
 
