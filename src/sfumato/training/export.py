@@ -46,7 +46,7 @@ DRAWING_DEFAULTS = {
     "licence": "that of the pictures it was trained on",
     "num_inference_steps": 16,
     "guidance_scale": 1.5,
-    "temperature": 0.5,  # most starts from all of the noise that go astray, arrive from half of it
+    "temperature": 0.5,  # from all of the noise more synonyms go astray (evals/temperature.py)
     "sampler": "euler",
     "scheduler": "uniform",
 }
