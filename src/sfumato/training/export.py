@@ -24,9 +24,10 @@ from torch import nn
 
 from sfumato.errors import StorageError
 from sfumato.training.corpus import Corpus, read_corpus
-from sfumato.training.refiner import Flow, Refiner
+from sfumato.training.refiner import Refiner
 from sfumato.training.text import encode_texts
 from sfumato.training.whole_picture import (
+    Flow,
     NetConfig,
     PictureBasis,
     WholePictureNet,

@@ -23,14 +23,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sfumato.training.loop import Loop, LoopConfig
-from sfumato.training.whole_picture import SIDE, PictureBasis, WholePictureData
+from sfumato.training.whole_picture import SIDE, Flow, PictureBasis, WholePictureData, draw
 
 SCALE = 4  # 64 px in, 256 px out
 _NO_HINT = 0.25  # share of the training pictures whose hint is withheld
 # squared distances, as shares of a picture's own square: what is this near was meant
 _NEAR_ANY, _NEAR_OWN = 0.12, 0.35
-
-Flow = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class ConvPair(nn.Module):
@@ -133,9 +131,6 @@ def flow_drawings(
     feed: WholePictureData,
     rows: torch.Tensor,
     text: torch.Tensor,
-    *,
-    steps: int = 8,
-    guidance: float = 1.5,
 ) -> torch.Tensor:
     """The pictures ``rows`` (B,) as ``flow`` draws them, (B, K) latents, mistakes of all kinds.
 
@@ -157,14 +152,7 @@ def flow_drawings(
     sigma = torch.where(shining, 0.2 + 0.4 * luck[:, 5], torch.where(wording, half, own))
     noise = torch.randn(start.shape, generator=random)
     x = (1 - sigma)[:, None] * start + sigma[:, None] * noise
-    style, nothing = feed.styles[rows], torch.zeros_like(text)
-    shares = torch.linspace(1, 0, steps + 1).tolist()
-    for share, following in pairwise(shares):
-        with_words = flow(x, sigma * share, text, style)
-        without = flow(x, sigma * share, nothing, style)
-        clean = without + guidance * (with_words - without)
-        x = clean + (following / share) * (x - clean)
-    return x
+    return draw(flow, text, feed.styles[rows], x, sigma=sigma, steps=8)
 
 
 def whose(drawn: torch.Tensor, rows: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:

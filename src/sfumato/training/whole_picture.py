@@ -14,7 +14,9 @@ by shift, Perez et al. 2018 (FiLM, arXiv:1709.07871).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -22,6 +24,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 SIDE = 64  # pixels of the coarse picture
+# noisy latents (B, K), noise levels (B,), sentence vectors (B, 384), styles (B,) to clean latents
+Flow = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 CHROMA = SIDE // 2
 TEXT_WIDTH = 384
 
@@ -265,22 +269,26 @@ def flow_loss(
 
 @torch.no_grad()
 def draw(
-    network: WholePictureNet,
+    network: Flow,
     text: torch.Tensor,
     style: torch.Tensor,
-    noise: torch.Tensor,
+    start: torch.Tensor,
     *,
+    sigma: torch.Tensor | None = None,
     steps: int = 16,
     guidance: float = 1.5,
 ) -> torch.Tensor:
-    """Euler sampling in torch, for contact sheets during training: (B, K) latents."""
-    x = noise
-    sigmas = torch.linspace(1, 0, steps + 1)
-    for sigma, following in zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True):
-        level = torch.full((len(x),), sigma, device=x.device)
-        clean = network(x, level, text, style)
+    """Euler sampling in torch, for contact sheets and the refiner's pairs: (B, K) latents.
+
+    Args:
+        sigma: (B,) the noise level of each row of ``start``; pure noise if not given.
+    """
+    x, nothing = start, torch.zeros_like(text)
+    sigma = torch.ones(len(x), device=x.device) if sigma is None else sigma
+    for share, following in pairwise(torch.linspace(1, 0, steps + 1).tolist()):
+        clean = network(x, sigma * share, text, style)
         if guidance != 1.0:
-            without = network(x, level, torch.zeros_like(text), style)
+            without = network(x, sigma * share, nothing, style)
             clean = without + guidance * (clean - without)
-        x = clean + (following / sigma) * (x - clean)
+        x = clean + (following / share) * (x - clean)
     return x

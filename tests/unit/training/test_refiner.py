@@ -115,9 +115,9 @@ def test_a_flow_that_knows_makes_no_mistakes() -> None:
     feed = make_feed()
     rows = torch.arange(40)
     flow = Asked(feed.latents[rows])
-    drawn = flow_drawings(flow, feed, rows, feed.vectors[rows], steps=4)
+    drawn = flow_drawings(flow, feed, rows, feed.vectors[rows])
     torch.testing.assert_close(drawn, feed.latents[rows])
-    assert len(flow.levels) == 2 * 4  # with words and without
+    assert len(flow.levels) == 2 * 8  # with words and without
     assert not flow.texts[1].any()
     assert torch.equal(flow.styles[0], feed.styles[rows])
     first = flow.levels[0]
@@ -132,7 +132,7 @@ def test_some_are_drawn_under_foreign_words_and_some_from_a_foreign_start() -> N
     rows = torch.arange(400)
     flow = Asked()
     words = feed.vectors[rows]
-    flow_drawings(flow, feed, rows, words, steps=1)
+    flow_drawings(flow, feed, rows, words)
     near = (flow.texts[0] * words).sum(1)
     assert 0.3 < float((near < 0.999).float().mean()) < 0.4
     torch.testing.assert_close(flow.texts[0].norm(dim=1), torch.ones(400))
