@@ -22,6 +22,7 @@ from sfumato.request import Box, GenerationPlan
 __all__ = ["Bend", "bend_of"]
 
 _FARTHEST = 0.28  # share of its place that a full variation moves a point by, about
+_PART = 12.0  # units of 256: between the ends of a shorter piece the map is nearly straight
 _STREAM = 1  # of the variation's seed: stream 0 made the noise
 
 
@@ -50,16 +51,36 @@ class Bend:
         return np.stack([across, places[..., 1] + height * sunk], axis=-1)
 
     def outline(self, outline: Outline) -> Outline:
-        """The outline bent; handles go where the map takes them."""
-        return Outline(
-            self.points(outline.start), tuple(self.points(piece) for piece in outline.pieces)
-        )
+        """The outline bent; long pieces are cut, so that straight sides bend with the rest."""
+        here = outline.start
+        pieces: list[NDArray[np.float64]] = []
+        for piece in outline.pieces:
+            pieces += [self.points(part) for part in _parts(here, piece)]
+            here = piece[-1]
+        return Outline(self.points(outline.start), tuple(pieces))
 
     def shapes(self, shapes: Sequence[Shape]) -> list[Shape]:
         """The shapes, each with its outlines bent."""
         return [
             replace(shape, outlines=tuple(map(self.outline, shape.outlines))) for shape in shapes
         ]
+
+
+def _parts(start: NDArray[np.float64], piece: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """A piece from ``start`` cut into equal parts of at most ``_PART`` units, of its own kind."""
+    places = np.vstack([start, piece])
+    length = float(np.linalg.norm(np.diff(places, axis=0), axis=1).sum())
+    count = max(1, math.ceil(length / _PART))
+    if len(piece) == 1:
+        return list((start + (piece - start) * np.arange(1, count + 1)[:, None] / count)[:, None])
+    parts = []
+    for left in range(count, 1, -1):  # de Casteljau, at 1 / left of what is left
+        first = places[:-1] + np.diff(places, axis=0) / left
+        second = first[:-1] + np.diff(first, axis=0) / left
+        third = second[0] + (second[1] - second[0]) / left
+        parts.append(np.stack([first[0], second[0], third]))
+        places = np.stack([third, second[1], first[2], places[3]])
+    return [*parts, places[1:]]
 
 
 def bend_of(plan: GenerationPlan, box: Box) -> Bend | None:

@@ -78,14 +78,24 @@ def test_top_and_bottom_stay_where_they_are() -> None:
 
 def test_all_shapes_go_through_the_same_map() -> None:
     start = np.array([60.0, 50.0])
-    line, curve = np.array([[100.0, 90.0]]), grid(60.0)[:3, 0]
+    line = np.array([[60.0, 200.0]])  # a long straight side
+    curve = np.array([[80.0, 220.0], [160.0, 220.0], [180.0, 60.0]])
     outline = Outline(start, (line, curve))
     shapes = [Shape((1, 2, 3), (outline, outline)), Shape((4, 5, 6), (outline,))]
     bent = bend().shapes(shapes)
     assert [shape.colour for shape in bent] == [(1, 2, 3), (4, 5, 6)]
     assert [len(shape.outlines) for shape in bent] == [2, 1]
+    along = np.linspace(0.0, 1.0, 4001)[:, None]
+    side = start + along * (line[0] - start)
+    way = sum(
+        factor * (1 - along) ** (3 - k) * along**k * place
+        for k, (factor, place) in enumerate(zip((1, 3, 3, 1), [line[0], *curve], strict=True))
+    )
+    meant = bend().points(np.vstack([side, way]))
     for shape in bent:
         for found in shape.outlines:
-            np.testing.assert_array_equal(found.start, bend().points(start))
-            np.testing.assert_array_equal(found.pieces[0], bend().points(line))
-            np.testing.assert_array_equal(found.pieces[1], bend().points(curve))
+            drawn = found.sampled()
+            apart = np.sqrt(((drawn[:, None] - meant[None]) ** 2).sum(axis=2)).min(axis=1)
+            assert apart.max() < 0.3  # units of 256
+            assert {len(piece) for piece in found.pieces} == {1, 3}
+            assert np.linalg.norm(found.pieces[-1][-1] - bend().points(curve[-1])) < 1e-9
